@@ -1,0 +1,255 @@
+"""Board profiles: every fact about a board is data in `<name>.toml`, read here into frozen dataclasses.
+
+Facts about an instruction set, the same on every board that has it, are in `_cores.toml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ._schema import Key, Reader, parse
+
+_FOLDER = Path(__file__).parent
+
+FEATURES = ("dsp", "mve", "fpu-sp", "fpu-dp", "unaligned")
+KINDS = ("sram", "flash")
+MACHINES = (
+    "mps2-an385",
+    "mps2-an386",
+    "mps2-an500",
+    "mps2-an505",
+    "mps3-an547",
+    "microbit",
+    "netduinoplus2",
+    "stm32vldiscovery",
+    "virt",
+)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One memory of the board. `kind` is "sram" or "flash"; `start` is the address on the board."""
+
+    name: str
+    kind: str
+    start: int
+    size_bytes: int
+
+    @property
+    def end(self) -> int:
+        """The address after the last byte."""
+        return self.start + self.size_bytes
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """The QEMU machine that stands in for the board.
+
+    core  the emulated core; it differs from the board's where QEMU lacks the latter (`note` says how)
+    cpu   argument of QEMU's -cpu; empty where the machine has one fixed CPU
+    """
+
+    machine: str
+    core: str
+    note: str
+    cpu: str = ""
+
+
+@dataclass(frozen=True)
+class Core:
+    """What one instruction set offers, on whatever board.
+
+    features        ISA features a board with this core may have
+    macs_per_cycle  int8 multiply-accumulates per cycle of the portable C kernels, inner loop
+    measured        False while `macs_per_cycle` is an estimate; `basis` says where it comes from
+    """
+
+    name: str
+    architecture: str
+    features: frozenset[str]
+    macs_per_cycle: float
+    measured: bool
+    basis: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board profile.
+
+    core               e.g. "cortex-m4", "rv32imc"; one of core_names()
+    features           ISA features kernels may use: "dsp", "mve", "fpu-sp", "fpu-dp", "unaligned"
+    regions            memories; the first SRAM region is the largest and holds arena, data and stack unless a
+                       plan says otherwise
+    real               False for `generic-<core>` profiles, which are no board one can buy
+    flash_wait_states  wait states of a flash read at `clock_hz` that no cache or prefetch hides; None where
+                       no single number exists, as for serial flash behind a cache
+    """
+
+    name: str
+    title: str
+    real: bool
+    core: str
+    features: frozenset[str]
+    clock_hz: int
+    regions: tuple[Region, ...]
+    emulator: Emulator
+    sources: tuple[str, ...]
+    flash_wait_states: int | None = None
+
+    @property
+    def sram_bytes(self) -> int:
+        """Bytes of the largest SRAM region (a single arena cannot span two)."""
+        return max(r.size_bytes for r in self.regions if r.kind == "sram")
+
+    @property
+    def sram_total_bytes(self) -> int:
+        """Bytes of all SRAM regions together."""
+        return sum(r.size_bytes for r in self.regions if r.kind == "sram")
+
+    @property
+    def flash_bytes(self) -> int:
+        """Bytes of all flash regions together."""
+        return sum(r.size_bytes for r in self.regions if r.kind == "flash")
+
+
+_CORE_SCHEMA = {
+    "architecture": Key(str, minimum=1),
+    "features": Key(list, accepted=FEATURES),
+    "macs_per_cycle": Key(float, minimum=0.001),
+    "measured": Key(bool),
+    "basis": Key(str, minimum=1),
+}
+_REGION_SCHEMA = {
+    "name": Key(str, minimum=1),
+    "kind": Key(str, accepted=KINDS),
+    "start": Key(int),
+    "size_bytes": Key(int, minimum=1),
+}
+
+
+@cache
+def _cores() -> dict[str, Core]:
+    reader = Reader("_cores.toml")
+    tables = {
+        n: reader.table(t, _CORE_SCHEMA, f"{n}.")
+        for n, t in parse(_FOLDER / "_cores.toml", "_cores.toml").items()
+    }
+    reader.finish()
+    return {
+        name: Core(name=name, **(values | {"features": frozenset(values["features"])}))
+        for name, values in tables.items()
+        if values is not None
+    }
+
+
+def core_names() -> tuple[str, ...]:
+    """All cores a board may have, sorted."""
+    return tuple(sorted(_cores()))
+
+
+def core(name: str) -> Core:
+    """The core called `name`. Raises UserError with the known names when there is none."""
+    if name not in _cores():
+        raise UserError(f"core {name!r} is not known", found=name, accepted=", ".join(core_names()))
+    return _cores()[name]
+
+
+def names() -> tuple[str, ...]:
+    """All profile names, sorted."""
+    return tuple(sorted(p.stem for p in _FOLDER.glob("*.toml") if not p.name.startswith("_")))
+
+
+def load(name: str) -> Board:
+    """The profile called `name`, or the one in the file `name` where that ends with ".toml".
+
+    Raises UserError with the known names when there is no such profile, and with every wrong key when a file
+    is malformed.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        return _read(path, name, path.stem)
+    if name not in names():
+        raise UserError(
+            f"board {name!r} is not known",
+            found=name,
+            accepted=", ".join(names()),
+            hint="patchloom boards lists all profiles; for your own board give the path of a .toml file",
+        )
+    return _load_own(name)
+
+
+@cache
+def _load_own(name: str) -> Board:
+    return _read(_FOLDER / f"{name}.toml", f"{name}.toml", name)
+
+
+def _board_schema() -> dict[str, Key]:
+    return {
+        "title": Key(str, minimum=1),
+        "real": Key(bool),
+        "core": Key(str, accepted=core_names()),
+        "features": Key(list, accepted=FEATURES),
+        "clock_hz": Key(int, minimum=1),
+        "flash_wait_states": Key(int, required=False),
+        "sources": Key(list, minimum=1),
+    }
+
+
+def _emulator_schema() -> dict[str, Key]:
+    return {
+        "machine": Key(str, accepted=MACHINES),
+        "core": Key(str, accepted=core_names()),
+        "note": Key(str, minimum=1),
+        "cpu": Key(str, required=False, default=""),
+    }
+
+
+def _read(path: Path, source: str, name: str) -> Board:
+    data = parse(path, source)
+    reader = Reader(source)
+    tables: dict[str, Any] = {key: data.pop(key, None) for key in ("region", "emulator")}
+    values = reader.table(data, _board_schema())
+    regions = tuple(Region(**r) for r in reader.tables(tables["region"], _REGION_SCHEMA, "region"))
+    emulator = reader.table(tables["emulator"], _emulator_schema(), "emulator.")
+    reader.finish()
+    assert values is not None and emulator is not None  # finish() raised otherwise
+    _check_regions(reader, regions)
+    _check_features(reader, values)
+    reader.finish()
+    values |= {"features": frozenset(values["features"]), "sources": tuple(values["sources"])}
+    return Board(name=name, regions=regions, emulator=Emulator(**emulator), **values)
+
+
+def _check_regions(reader: Reader, regions: tuple[Region, ...]) -> None:
+    for kind in KINDS:
+        if not any(r.kind == kind for r in regions):
+            reader.problem("region", f"a board needs at least one region of kind {kind}")
+    if len({r.name for r in regions}) < len(regions):
+        reader.problem("region", "names must differ", found=", ".join(r.name for r in regions))
+    for below, above in pairwise(sorted(regions, key=lambda r: r.start)):
+        if below.end > above.start:
+            reader.problem("region", "regions must not overlap", found=f"{below.name} and {above.name}")
+    for region in regions:
+        if region.end > 1 << 32:
+            reader.problem("region", "must end below 4 GB", found=f"{region.name} ends at {region.end:#x}")
+    srams = [r for r in regions if r.kind == "sram"]
+    if srams and srams[0].size_bytes < max(r.size_bytes for r in srams):
+        reader.problem(
+            "region",
+            "the first SRAM region holds the arena and must be the largest",
+            found=", ".join(f"{r.name} {r.size_bytes} bytes" for r in srams),
+        )
+
+
+def _check_features(reader: Reader, values: dict[str, Any]) -> None:
+    possible = core(values["core"]).features
+    if extra := sorted(set(values["features"]) - possible):
+        accepted = ", ".join(sorted(possible)) or "none"
+        reader.problem(
+            "features", f"{values['core']} cannot have these", found=", ".join(extra), accepted=accepted
+        )

@@ -1,0 +1,81 @@
+"""The tables of docs/boards.md, made from the profiles: `python -m patchloom.boards.table` rewrites them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import Board, core, core_names, load, names
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "boards.md"
+
+
+def board_table(real: bool) -> str:
+    """Markdown table of all boards one can buy (`real`) or of the generic profiles."""
+    head = (
+        "board",
+        "title",
+        "core",
+        "MHz",
+        "SRAM for the arena",
+        "SRAM in all",
+        "flash",
+        "features",
+        "wait states",
+        "runs on",
+    )
+    boards = [b for b in map(load, names()) if b.real == real]
+    return _markdown(head, [_board_row(b) for b in boards])
+
+
+def core_table() -> str:
+    """Markdown table of all cores with their int8 throughput in portable C."""
+    head = ("core", "architecture", "MACs per cycle", "kind", "basis")
+    cores = [core(name) for name in core_names()]
+    kinds = {True: "measured", False: "estimated"}
+    return _markdown(
+        head, [(c.name, c.architecture, f"{c.macs_per_cycle:g}", kinds[c.measured], c.basis) for c in cores]
+    )
+
+
+def update(text: str) -> str:
+    """`text` with everything between a pair of `<!-- NAME -->`, `<!-- end -->` lines made anew."""
+    for name, table in (
+        ("boards", board_table(real=True)),
+        ("generic", board_table(real=False)),
+        ("cores", core_table()),
+    ):
+        before, opening, rest = text.partition(f"<!-- {name} -->\n")
+        _, closing, after = rest.partition("<!-- end -->\n")
+        if not opening or not closing:
+            raise ValueError(f"{DOCUMENT.name} has no <!-- {name} --> ... <!-- end --> pair")
+        text = before + opening + table + closing + after
+    return text
+
+
+def _board_row(board: Board) -> tuple[str, ...]:
+    waits = "" if board.flash_wait_states is None else str(board.flash_wait_states)
+    return (
+        f"`{board.name}`",
+        board.title,
+        board.core,
+        f"{board.clock_hz / 1e6:g}",
+        _kib(board.sram_bytes),
+        _kib(board.sram_total_bytes),
+        _kib(board.flash_bytes),
+        ", ".join(sorted(board.features)),
+        waits,
+        f"{board.emulator.machine}: {board.emulator.note}",
+    )
+
+
+def _kib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024:.1f} KB".replace(".0 KB", " KB")
+
+
+def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(update(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
