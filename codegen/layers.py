@@ -154,7 +154,6 @@ def layer_views(binding: Binding, kernels: Mapping[tuple[str, type[Op]], Kernel]
         if not views:
             continue
         buffers = [b for b in run_order if b.split(" ")[-1].lstrip("*") in bases]
-        output = binding.address(op.outputs[0], step)[1] if op.outputs else "NULL"
         result.append(
             LayerView(
                 number=n,
@@ -163,8 +162,7 @@ def layer_views(binding: Binding, kernels: Mapping[tuple[str, type[Op]], Kernel]
                 parameters=", ".join(buffers),
                 arguments=", ".join(b.split(" ")[-1].lstrip("*") for b in buffers),
                 calls=tuple(views),
-                output=output,
-                output_bytes=graph[op.outputs[0]].size_bytes if op.outputs else 0,
+                outputs=tuple((binding.address(y, step)[1], graph[y].size_bytes, y) for y in op.outputs),
             )
         )
     return tuple(result)

@@ -75,7 +75,7 @@ def _port(stem: str, name: str, t: Tensor, expression: str, region: str) -> Port
     )
 
 
-def _stems(kind: str, names: tuple[str, ...]) -> list[str]:
+def port_stems(kind: str, names: tuple[str, ...]) -> list[str]:
     """`input`, or `input_<tensor>` where there are several."""
     if len(names) == 1:
         return [kind]
@@ -84,7 +84,7 @@ def _stems(kind: str, names: tuple[str, ...]) -> list[str]:
 
 def _ports(kind: str, names: tuple[str, ...], binding: Binding) -> tuple[PortView, ...]:
     ports = []
-    for stem, name in zip(_stems(kind, names), names, strict=True):
+    for stem, name in zip(port_stems(kind, names), names, strict=True):
         place = binding.plan.places.get(name)
         region = place.region if place else "const"
         if region == "const":
@@ -103,7 +103,7 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
     name = graph.name
     pool = ConstantPool(name)
     extern = {
-        n: stem for stem, n in zip(_stems("input", graph.inputs), graph.inputs, strict=True)
+        n: stem for stem, n in zip(port_stems("input", graph.inputs), graph.inputs, strict=True)
         if plan.places[n].region == "input"
     }
     binding = Binding(graph, plan, pool, name, extern)

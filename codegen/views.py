@@ -49,8 +49,8 @@ class LayerView:
     parameters: str
     arguments: str
     calls: tuple[CallView, ...]
-    output: str
-    output_bytes: int
+    outputs: tuple[tuple[str, int, str], ...]
+    """(C expression, bytes, value name) of each output."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ class PortView:
     extern: bool
     region: str
 
+    @property
+    def padded_bytes(self) -> int:
+        """Bytes of the tensor rounded up to 16, as test harnesses store it."""
+        return -(-self.size_bytes // 16) * 16
+
 
 @dataclass(frozen=True)
 class LibraryView:
@@ -92,7 +97,7 @@ class LibraryView:
     layers: tuple[LayerView, ...]
     arrays: tuple[Array, ...]
     states: tuple[tuple[str, int, int, str], ...]
-    """(comment, offset, bytes, symbol of the initial contents) of each state tensor."""
+    """(comment, offset, bytes, symbol of the initial contents or "") of each state tensor."""
     system_headers: tuple[str, ...]
     kernels: str
     run_parameters: str

@@ -1,4 +1,4 @@
-"""Build programs for boards and for the host, with our own rules: build files found in folders are never run."""
+"""Build programs for boards and for the host, by our own rules: makefiles found in folders are never run."""
 
 from __future__ import annotations
 
@@ -53,8 +53,16 @@ def build_elf(
     own = [f"UART_BASE={machine.uart_base:#x}u", *_unaligned_define(board)]
     with tempfile.TemporaryDirectory(prefix="patchloom-build-") as name:
         folder = Path(name)
-        job = _Job(tools.cc, (*common, opt, *_defines(defines), *_includes(include_dirs), *extra_flags), folder)
-        guest = _Job(tools.cc, (*common, "-O2", "-fno-tree-loop-distribute-patterns", *_defines([*own, *defines])), folder)
+        job = _Job(
+            tools.cc,
+            (*common, opt, *_defines(defines), *_includes([*include_dirs, machines.TARGETS]), *extra_flags),
+            folder,
+        )
+        guest = _Job(
+            tools.cc,
+            (*common, "-O2", "-fno-tree-loop-distribute-patterns", *_defines([*own, *defines])),
+            folder,
+        )
         objects = [_compile(job, Path(s), f"user{i}") for i, s in enumerate(sources)]
         objects += [_compile(guest, s, f"guest{i}") for i, s in enumerate(_guest_sources(machine))]
         script = folder / "guest.ld"
@@ -88,7 +96,12 @@ def build_host(
         flags.append("-fPIC")
         link.append("-shared")
     if sanitize:
-        checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
+        checks = [
+            "-fsanitize=address,undefined",
+            "-fno-sanitize-recover=all",
+            "-fno-omit-frame-pointer",
+            "-g",
+        ]
         flags += checks
         link += checks
     all_sources = [Path(s) for s in sources]
@@ -104,7 +117,9 @@ def build_host(
     return out
 
 
-def compile_object(source: Path, include_dirs: Sequence[Path], board: Board, out: Path, *, opt: str = "-O2") -> Path:
+def compile_object(
+    source: Path, include_dirs: Sequence[Path], board: Board, out: Path, *, opt: str = "-O2"
+) -> Path:
     """Compile one library source for `board`'s core without linking it, to measure its sections."""
     tools = toolchain.find(board.core)
     cpu = toolchain.cpu_flags(board.core, board.features)
@@ -157,7 +172,9 @@ def _link(tools: toolchain.Toolchain, board: Board, script: Path, objects: Seque
         raise UserError(f"the program does not link for {board.name}", found=_first_lines(done.stderr))
     place = machines.layout(board)
     named = {m.name: m for m in (place.flash, *place.srams, *filter(None, [place.harness, place.vectors]))}
-    parts = [f"{named[n].title} ({named[n].size_bytes} B) by {int(by)} B" for n, by in dict(overflows).items()]
+    parts = [
+        f"{named[n].title} ({named[n].size_bytes} B) by {int(by)} B" for n, by in dict(overflows).items()
+    ]
     raise UserError(
         f"the program does not fit {board.name}: it exceeds {' and '.join(parts)}",
         rule="code, constants, data and stack must fit the board's memory",

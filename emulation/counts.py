@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import subprocess
 import tempfile
@@ -61,7 +62,7 @@ class Counts:
 
     def intervals(self) -> tuple[Snapshot, ...]:
         """Differences of neighbouring snapshots; `address` is that of the interval's start."""
-        pairs = zip(self.snapshots, self.snapshots[1:], strict=False)
+        pairs = itertools.pairwise(self.snapshots)
         return tuple(Snapshot(a.address, b.instructions - a.instructions, _minus(b, a)) for a, b in pairs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
@@ -21,6 +21,7 @@ class Section:
     kind: int
     flags: int
     address: int
+    offset: int
     size_bytes: int
 
 
@@ -41,6 +42,18 @@ class Elf:
     machine: int
     sections: tuple[Section, ...]
     symbols: tuple[Symbol, ...]
+    data: bytes = field(repr=False)
+
+    def word(self, address: int) -> int | None:
+        """The 32-bit word that is loaded at `address`, None when no section of the file holds it."""
+        for s in self.sections:
+            if (
+                s.flags & SHF_ALLOC
+                and s.kind != SHT_NOBITS
+                and s.address <= address <= s.address + s.size_bytes - 4
+            ):
+                return int(struct.unpack_from("<I", self.data, s.offset + address - s.address)[0])
+        return None
 
     def address(self, symbol: str) -> int:
         """Address of a symbol. Raises UserError when the file has none of that name."""
@@ -79,12 +92,12 @@ def _read(data: bytes) -> Elf:
     layout = "<IIQQQQIIQQ" if is64 else "<IIIIIIIIII"
     headers = [struct.unpack_from(layout, data, offset + i * entry_size) for i in range(count)]
     names = headers[names_index]
-    sections = tuple(Section(_text(data, names[4] + h[0]), h[1], h[2], h[3], h[5]) for h in headers)
+    sections = tuple(Section(_text(data, names[4] + h[0]), h[1], h[2], h[3], h[4], h[5]) for h in headers)
     symbols: list[Symbol] = []
     for h in headers:
         if h[1] == _SHT_SYMTAB:
             symbols += _symbols(data, h[4], h[5], headers[h[6]][4], is64, machine)
-    return Elf(machine, sections, tuple(symbols))
+    return Elf(machine, sections, tuple(symbols), data)
 
 
 def _symbols(data: bytes, start: int, size: int, strings: int, is64: bool, machine: int) -> list[Symbol]:

@@ -73,7 +73,9 @@ def load(name: str) -> Machine:
     """The machine called `name`. Raises UserError when it is not described."""
     data = tomllib.loads((TARGETS / "machines.toml").read_text())
     if name not in data:
-        raise UserError(f"QEMU machine {name!r} is not described", found=name, accepted=", ".join(sorted(data)))
+        raise UserError(
+            f"QEMU machine {name!r} is not described", found=name, accepted=", ".join(sorted(data))
+        )
     entry = data[name]
     banks = tuple(Bank(b["start"], b["size_bytes"], tuple(b["use"])) for b in entry.pop("bank"))
     return Machine(name=name, banks=banks, **entry)
@@ -128,7 +130,9 @@ def layout(board: Board) -> Layout:
 
     sram, *more = [r for r in board.regions if r.kind == "sram"]
     flash = Memory("FLASH", must(board.flash_bytes, "code", "its flash"), board.flash_bytes, "flash")
-    ram = Memory("RAM", must(sram.size_bytes, "data", "its SRAM"), sram.size_bytes, f"SRAM region {sram.name}")
+    ram = Memory(
+        "RAM", must(sram.size_bytes, "data", "its SRAM"), sram.size_bytes, f"SRAM region {sram.name}"
+    )
     harness = None
     if spare := [(left, i) for i, (_, left, uses) in enumerate(free) if "harness" in uses and left > 0]:
         left, index = max(spare)
@@ -142,7 +146,9 @@ def layout(board: Board) -> Layout:
     vectors = None
     if machine.arch == "cortexm" and flash.start != machine.boot:
         vectors = Memory("VECTORS", machine.boot, _VECTORS_BYTES, "vector table")
-    code_end = max(b.start + b.size_bytes for b in machine.banks if b.start <= flash.start < b.start + b.size_bytes)
+    code_end = max(
+        b.start + b.size_bytes for b in machine.banks if b.start <= flash.start < b.start + b.size_bytes
+    )
     return Layout(flash, tuple(srams), harness, vectors, code_end)
 
 

@@ -70,9 +70,7 @@ def run(
         return RunResult(output, code, _collect_counts(count, board, folder, records), seconds)
 
 
-def run_host(
-    program: Path, inputs: bytes = b"", *, timeout_s: float = DEFAULT_TIMEOUT_S
-) -> RunResult:
+def run_host(program: Path, inputs: bytes = b"", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> RunResult:
     """Run a program of build_host() on this machine. Raises UserError when it crashes, a sanitizer stops
     it, or it does not end in time."""
     with tempfile.TemporaryDirectory(prefix="patchloom-run-") as name:
@@ -96,7 +94,13 @@ def inputs_capacity(program: Path) -> int:
 
 
 def _machine_arguments(board: Board, program: Path) -> list[str]:
-    arguments = ["-M", board.emulator.machine, *machines.cpu_arguments(board), "-nodefaults", "-no-user-config"]
+    arguments = [
+        "-M",
+        board.emulator.machine,
+        *machines.cpu_arguments(board),
+        "-nodefaults",
+        "-no-user-config",
+    ]
     arguments += ["-display", "none", "-monitor", "none", "-no-reboot", "-sandbox", _SANDBOX]
     arguments += ["-chardev", "file,id=output,path=output.bin", "-serial", "chardev:output"]
     if machines.load(board.emulator.machine).arch == "riscv":
@@ -201,8 +205,10 @@ def _records(stream: bytes) -> list[tuple[str, bytes]]:
 def _one(records: Sequence[tuple[str, bytes]], kind: str, name: str) -> bytes:
     found = [payload for k, payload in records if k == kind]
     if len(found) != 1 or (kind == "X" and len(found[0]) != 4):
-        raise UserError(f"{name} ended without its {kind} record: it reset itself or overwrote its support code",
-                        exit_code=1)
+        raise UserError(
+            f"{name} ended without its {kind} record: it reset itself or overwrote its support code",
+            exit_code=1,
+        )
     return found[0]
 
 

@@ -1,1 +1,80 @@
-"""frontend."""
+"""Model files as graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import UserError
+from ..ir import Graph
+from .tflite import IDENTIFIER, import_tflite, value_names
+
+__all__ = ["MAX_FILE_BYTES", "import_tflite", "load", "load_tflite", "read_model_file", "value_names"]
+
+MAX_FILE_BYTES = 1 << 32
+"""Larger files are refused before they are read."""
+
+_ACCEPTED = "a .tflite file"
+_OTHER_FORMATS = (
+    (b"\x89HDF\r\n", "a Keras or HDF5 file", "convert it with tf.lite.TFLiteConverter"),
+    (b"PK\x03\x04", "a zip archive (.keras, .pt, ...)", "export the model to .tflite"),
+    (b"\x80", "a Python pickle", "export the model to .tflite; pickles are never opened"),
+)
+
+
+def load(path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
+    """The graph in a model file, whose kind is told from its content.
+
+    input_shapes   by input name, for dimensions the file leaves open or to replace its own
+
+    Raises UserError for anything that is not a model this tool reads, UnsupportedModel with every
+    problem for one with operators it cannot compile.
+    """
+    data = read_model_file(path)
+    if data[4:8] == IDENTIFIER:
+        return import_tflite(data, str(path), input_shapes)
+    raise _unknown_format(path, data)
+
+
+def load_tflite(path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
+    """As `load`, for a .tflite file only."""
+    return import_tflite(read_model_file(path), str(path), input_shapes)
+
+
+def read_model_file(path: str | Path) -> bytes:
+    """The bytes of a regular file. Raises UserError when there is none, or it is empty or huge."""
+    file = Path(path)
+    try:
+        if file.is_dir():
+            raise UserError(f"{path}: is a directory", accepted=_ACCEPTED)
+        if not file.exists():
+            raise UserError(f"{path}: no such file", accepted=_ACCEPTED)
+        if not file.is_file():
+            raise UserError(f"{path}: is not a regular file", accepted=_ACCEPTED)
+        size = file.stat().st_size
+        if size == 0 or size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: not a model file", found=f"{size} bytes", accepted=_ACCEPTED)
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read", found=str(error), accepted=_ACCEPTED) from None
+
+
+def _unknown_format(path: str | Path, data: bytes) -> UserError:
+    if Path(path).suffix.lower() == ".onnx" or _looks_like_onnx(data):
+        return UserError(
+            f"{path}: ONNX import is not available yet", accepted=_ACCEPTED, hint="convert the model to .tflite"
+        )
+    for magic, kind, hint in _OTHER_FORMATS:
+        if data.startswith(magic):
+            return UserError(f"{path}: not a TensorFlow Lite model", found=kind, accepted=_ACCEPTED, hint=hint)
+    return UserError(
+        f"{path}: not a model file",
+        rule="a TensorFlow Lite file carries TFL3 at byte 4",
+        found=f"bytes 4 to 8 are {data[4:8]!r}",
+        accepted=_ACCEPTED,
+    )
+
+
+def _looks_like_onnx(data: bytes) -> bool:
+    """A protobuf message whose first field is a small ir_version, followed by the producer's name."""
+    return len(data) > 4 and data[0] == 0x08 and data[1] < 0x20 and data[2] == 0x12

@@ -24,7 +24,9 @@ def same_type_problems(tensors: Tensors, xs: tuple[str, ...], ys: tuple[str, ...
 def dimension_problems(tensors: Tensors, x: str) -> Iterable[Problem]:
     """The strided copy walks at most MAX_DIMENSIONS dimensions."""
     if len(tensors[x].shape) > MAX_DIMENSIONS:
-        yield Problem(f"at most {MAX_DIMENSIONS} dimensions", str(len(tensors[x].shape)), "reshape before this op")
+        yield Problem(
+            f"at most {MAX_DIMENSIONS} dimensions", str(len(tensors[x].shape)), "reshape before this op"
+        )
 
 
 def normal_axis(axis: int, rank: int) -> int:

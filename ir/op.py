@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -84,7 +84,8 @@ class Op:
                 return None
             return tuple(names.get(v, v) for v in value) if isinstance(value, tuple) else names.get(value, value)
 
-        return replace(self, **{f: new(getattr(self, f)) for f in (*self.INPUTS, *self.OUTPUTS)})
+        changes: dict[str, Any] = {f: new(getattr(self, f)) for f in (*self.INPUTS, *self.OUTPUTS)}
+        return replace(self, **changes)
 
     # --- what each operator defines -------------------------------------------------------------
 

@@ -19,6 +19,9 @@ from .types import DType, Tensor
 FRACTION_BITS = 10
 """Fractional bits of positions in integer bilinear interpolation."""
 
+MAX_SIZE = 0x7FFF
+"""Largest dimension: kernels keep sampling positions in int16 tables."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -97,8 +100,8 @@ def resize_problems(
         yield Problem("input must be int8, int16 or float32", tx.dtype.value)
     if ty.dtype is not tx.dtype:
         yield Problem("output must have the input's type", f"{tx.dtype.value} to {ty.dtype.value}")
-    if min(size) < 1 or max(size) > 0xFFFF or max(tx.shape) > 0xFFFF:
-        yield Problem("sizes must be 1 to 65535", f"{list(tx.shape)} to {list(size)}")
+    if min(size) < 1 or max(size) > MAX_SIZE or max(tx.shape) > MAX_SIZE:
+        yield Problem(f"sizes must be 1 to {MAX_SIZE}", f"{list(tx.shape)} to {list(size)}")
     if sampling.align_corners and sampling.half_pixel_centers:
         yield Problem("align_corners and half_pixel_centers exclude one another", "both are set")
 

@@ -12,6 +12,7 @@ from .cases import Draw
 from .fixed_point import Requant, quantize_multiplier, requant_for
 from .op import Activation, Op, Problem, Tensors
 from .types import DType, Quant, Tensor
+from .window import Window, same_padding
 
 _BIAS = {DType.INT8: (DType.INT32,), DType.INT16: (DType.INT64,), DType.FLOAT32: (DType.FLOAT32,)}
 _WEIGHTS = {DType.INT8: DType.INT8, DType.INT16: DType.INT8, DType.FLOAT32: DType.FLOAT32}
@@ -60,7 +61,9 @@ class WeightedOp(Op):
 
     def weight_rules(self, tensors: Tensors) -> Iterable[Problem]:
         """Rules on types, quantization and accumulators; shapes must have been checked before."""
-        problems = list(weight_type_problems(tensors, self.x, self.weights, self.bias, self.y, self.CHANNEL_AXIS))
+        problems = list(
+            weight_type_problems(tensors, self.x, self.weights, self.bias, self.y, self.CHANNEL_AXIS)
+        )
         return problems or self._accumulator_problems(tensors)
 
     def weight_sums(self, tensors: Tensors) -> np.ndarray:
@@ -70,7 +73,7 @@ class WeightedOp(Op):
         return np.asarray(magnitudes.sum(axis=other))
 
     def real_scales(self, tensors: Tensors) -> np.ndarray:
-        """Real factor from accumulator to output, float64[OC]: x.scale * weights.scale / y.scale in double."""
+        """Factor from accumulator to output, float64[OC]: x.scale * weights.scale / y.scale in double."""
         x, w, y = tensors[self.x], tensors[self.weights], tensors[self.y]
         assert x.quant and w.quant and y.quant
         real = np.float64(x.quant.s) * np.array(w.quant.scale, np.float64) / np.float64(y.quant.s)
@@ -117,7 +120,9 @@ def weight_type_problems(
     if ty.dtype is not tx.dtype:
         yield Problem("output must have the input's type", f"{tx.dtype.value} to {ty.dtype.value}")
     if not tw.constant:
-        yield Problem("weights must be constant", f"{weights!r} is computed", "fold the weights before export")
+        yield Problem(
+            "weights must be constant", f"{weights!r} is computed", "fold the weights before export"
+        )
         return
     if tw.dtype is not _WEIGHTS[tx.dtype]:
         yield Problem(f"{tx.dtype.value} input takes {_WEIGHTS[tx.dtype].value} weights", tw.dtype.value)
@@ -125,7 +130,9 @@ def weight_type_problems(
         tb = tensors[bias]
         if not tb.constant or tb.dtype not in _BIAS[tx.dtype] or tb.elements != tw.shape[axis]:
             accepted = " or ".join(d.value for d in _BIAS[tx.dtype])
-            yield Problem(f"bias must be a constant {accepted}[{tw.shape[axis]}]", f"{tb.dtype.value}{list(tb.shape)}")
+            yield Problem(
+                f"bias must be a constant {accepted}[{tw.shape[axis]}]", f"{tb.dtype.value}{list(tb.shape)}"
+            )
     if tx.dtype is not DType.FLOAT32:
         yield from _quantization_problems(tx, tw, ty, axis)
 
@@ -146,7 +153,8 @@ def _quantization_problems(x: Tensor, w: Tensor, y: Tensor, axis: int) -> Iterab
         )
     if w.quant.per_axis and any(w.quant.zero_point):
         yield Problem(
-            "weights with one scale per channel must have zero point 0", str(sorted(set(w.quant.zero_point))[:3])
+            "weights with one scale per channel must have zero point 0",
+            str(sorted(set(w.quant.zero_point))[:3]),
         )
     if x.dtype is DType.INT16 and (x.quant.z or y.quant.z):
         yield Problem("int16 activations have zero point 0", f"{x.quant.z}, {y.quant.z}")
@@ -187,16 +195,33 @@ def float_clamp(x: np.ndarray, activation: Activation) -> np.ndarray:
     return np.clip(x, low, high).astype(np.float32)
 
 
+def draw_window(draw: Draw) -> tuple[Window, tuple[int, int]]:
+    """A random window and an input size it fits; padding is mostly SAME or none, as files can say."""
+    kernel = (draw.integer(1, 4), draw.integer(1, 4))
+    stride = (draw.integer(1, 3), draw.integer(1, 3))
+    dilation = draw.choice([(1, 1), (1, 1), (2, 1), (2, 2)])
+    bare = Window(kernel, stride, dilation)
+    kind = draw.choice(["same", "same", "none", "none", "any"])
+    small = 0 if kind == "same" else 1
+    size = tuple(max(1, e * small + draw.integer(0, 8)) for e in bare.extent)
+    padding: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
+    if kind == "same":
+        padding = tuple(same_padding(n, e, s) for n, e, s in zip(size, bare.extent, stride, strict=True))
+    elif kind == "any":
+        padding = tuple((draw.integer(0, k - 1), draw.integer(0, k - 1)) for k in kernel)
+    return Window(kernel, stride, dilation, (padding[0], padding[1])), (size[0], size[1])
+
+
 def draw_weights(
     draw: Draw, name: str, shape: tuple[int, ...], x_dtype: DType, axis: int, per_channel: bool = True
 ) -> Tensor:
-    """Random constant weights for an input of `x_dtype`: symmetric int8 per tensor or per channel, or float32."""
+    """Random constant weights for an input of `x_dtype`: symmetric int8, or float32."""
     if x_dtype is DType.FLOAT32:
         data = draw.rng().normal(size=shape).astype(np.float32)
         return Tensor(name, shape, DType.FLOAT32, None, data)
     data = draw.rng().integers(-127, 128, size=shape).astype(np.int8)
     count = draw.choice([1, shape[axis]]) if per_channel else 1
-    scale = np.float32(draw.rng().uniform(0.002, 0.1, size=count))
+    scale = draw.rng().uniform(0.002, 0.1, size=count).astype(np.float32)
     quant = Quant(tuple(float(s) for s in scale), (0,) * count, axis if count > 1 else None)
     return Tensor(name, shape, DType.INT8, quant, data)
 

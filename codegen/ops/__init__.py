@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 from ...passes.planner.kernel import Kernel
-from . import conv2d
+from . import (
+    concat,
+    conv2d,
+    pad,
+    read_state,
+    reshape,
+    resize_bilinear,
+    resize_nearest,
+    slice,
+    split,
+    transpose,
+    write_state,
+)
 
 KERNELS: tuple[Kernel, ...] = (
     *conv2d.KERNELS,
+    *concat.KERNELS,
+    *pad.KERNELS,
+    *read_state.KERNELS,
+    *reshape.KERNELS,
+    *resize_bilinear.KERNELS,
+    *resize_nearest.KERNELS,
+    *slice.KERNELS,
+    *split.KERNELS,
+    *transpose.KERNELS,
+    *write_state.KERNELS,
 )

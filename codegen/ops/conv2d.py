@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ir.ops.conv2d import Conv2D
 from ...ir.types import DType
-from ...passes.planner.kernel import Call, Const, Fill, Kernel, Pointer, RowLoop, Struct, Tensors
+from ...passes.planner.kernel import Call, Const, Field, Fill, Kernel, Pointer, RowLoop, Struct, Tensors
 from .packing import merged_bias, requant_fields
 
 
@@ -32,7 +32,7 @@ def _emit_s8(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
     assert w.data is not None
     rows = row_loop(op, tensors)
     window = op.window
-    fields = (
+    fields: tuple[tuple[str, Field], ...] = (
         ("in_w", x.shape[2]),
         ("in_c", x.shape[3]),
         ("group_c", w.shape[3]),

@@ -105,13 +105,6 @@ void machine_stop(void)
     }
 }
 
-__attribute__((noinline)) uintptr_t machine_stack_pointer(void)
-{
-    uintptr_t sp;
-    __asm__ volatile("mov %0, sp" : "=r"(sp));
-    return sp;
-}
-
 static volatile uint32_t timer_wraps;
 
 void cortexm_systick(void)

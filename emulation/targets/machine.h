@@ -10,7 +10,6 @@ void uart_put(uint8_t byte);
 
 /* Architecture (cortexm.c, riscv.c). */
 void machine_stop(void) __attribute__((noreturn));
-uintptr_t machine_stack_pointer(void);
 void machine_timer_start(void);
 uint64_t machine_timer(void);
 

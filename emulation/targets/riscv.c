@@ -38,13 +38,6 @@ void machine_stop(void)
     }
 }
 
-__attribute__((noinline)) uintptr_t machine_stack_pointer(void)
-{
-    uintptr_t sp;
-    __asm__ volatile("mv %0, sp" : "=r"(sp));
-    return sp;
-}
-
 void machine_timer_start(void)
 {
 }

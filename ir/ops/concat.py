@@ -33,7 +33,9 @@ class Concat(Op):
             return
         axis = normal_axis(self.axis, rank)
         if len({(len(s), s[:axis], s[axis + 1 :]) for s in shapes}) > 1:
-            yield Problem(f"inputs must differ in dimension {axis} only", ", ".join(str(list(s)) for s in shapes))
+            yield Problem(
+                f"inputs must differ in dimension {axis} only", ", ".join(str(list(s)) for s in shapes)
+            )
         yield from same_type_problems(tensors, self.inputs, self.outputs)
         quants = {tensors[n].quant for n in (*self.xs, self.y)}
         if len(quants) > 1:

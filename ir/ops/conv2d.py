@@ -11,7 +11,7 @@ from ..cases import Draw, draw_quant, one_op_graph
 from ..graph import Graph
 from ..op import Activation, Arrays, Problem, Tensors
 from ..types import DType, Tensor
-from ..weighted import WeightedOp, draw_bias, draw_output, draw_weights, weight_zero_point
+from ..weighted import WeightedOp, draw_bias, draw_output, draw_weights, draw_window, weight_zero_point
 from ..window import Window, patches
 
 
@@ -40,7 +40,9 @@ class Conv2D(WeightedOp):
             yield Problem("input must be [1,H,W,C] and weights [OC,KH,KW,C]", f"{x.shape} and {w.shape}")
             return
         if x.shape[3] % w.shape[3] or w.shape[0] % (x.shape[3] // w.shape[3]):
-            yield Problem("channels must divide into groups", f"{x.shape[3]} by {w.shape[3]}, {w.shape[0]} outputs")
+            yield Problem(
+                "channels must divide into groups", f"{x.shape[3]} by {w.shape[3]}, {w.shape[0]} outputs"
+            )
         if min(self.window.output_size(*x.shape[1:3])) < 1:
             yield Problem("the window must fit the padded input", f"{self.window.extent} on {x.shape[1:3]}")
             return
@@ -74,14 +76,12 @@ class Conv2D(WeightedOp):
         groups = draw.choice([1, 1, 1, 2])
         channels = groups * draw.integer(1, 9)
         outputs = groups * draw.integer(1, 9)
-        kernel = (draw.integer(1, 4), draw.integer(1, 4))
-        dilation = draw.choice([(1, 1), (1, 1), (2, 1), (2, 2)])
-        pad = tuple((draw.integer(0, k - 1), draw.integer(0, k - 1)) for k in kernel)
-        window = Window(kernel, (draw.integer(1, 3), draw.integer(1, 3)), dilation, (pad[0], pad[1]))
-        size = [e + draw.integer(0, 6) for e in window.extent]
-        x = Tensor("x", (1, size[0], size[1], channels), dtype, draw_quant(draw, dtype))
-        w = draw_weights(draw, "weights", (outputs, *kernel, channels // groups), dtype, axis=0)
+        window, size = draw_window(draw)
+        x = Tensor("x", (1, *size, channels), dtype, draw_quant(draw, dtype))
+        w = draw_weights(draw, "weights", (outputs, *window.kernel, channels // groups), dtype, axis=0)
         bias = draw_bias(draw, "bias", outputs, x, w)
         y = draw_output(draw, "y", x, w, w.elements // outputs)
-        op = cls("conv2d", "x", "weights", bias and "bias", "y", window, draw.choice(list(Activation)))
+        op = cls(
+            "conv2d", "x", "weights", "bias" if bias else None, "y", window, draw.choice(list(Activation))
+        )
         return one_op_graph(op, [t for t in (x, w, bias, y) if t is not None])

@@ -12,7 +12,7 @@ from ..cases import Draw, draw_quant, one_op_graph
 from ..graph import Graph
 from ..op import Activation, Arrays, Problem, Tensors
 from ..types import DType, Tensor
-from ..weighted import WeightedOp, draw_bias, draw_output, draw_weights, weight_zero_point
+from ..weighted import WeightedOp, draw_bias, draw_output, draw_weights, draw_window, weight_zero_point
 from ..window import Window, patches
 
 
@@ -43,7 +43,9 @@ class DepthwiseConv2D(WeightedOp):
             yield Problem("input must be [1,H,W,C] and weights [1,KH,KW,C*M]", f"{x.shape} and {w.shape}")
             return
         if w.shape[3] % x.shape[3]:
-            yield Problem("output channels must be a multiple of input channels", f"{w.shape[3]} of {x.shape[3]}")
+            yield Problem(
+                "output channels must be a multiple of input channels", f"{w.shape[3]} of {x.shape[3]}"
+            )
         if min(self.window.output_size(*x.shape[1:3])) < 1:
             yield Problem("the window must fit the padded input", f"{self.window.extent} on {x.shape[1:3]}")
             return
@@ -74,15 +76,13 @@ class DepthwiseConv2D(WeightedOp):
     def case(cls, draw: Draw) -> Graph:
         dtype = draw.choice([DType.INT8, DType.INT16, DType.FLOAT32])
         channels, multiplier = draw.integer(1, 11), draw.choice([1, 1, 1, 2, 3, 8])
-        kernel = (draw.integer(1, 4), draw.integer(1, 4))
-        dilation = draw.choice([(1, 1), (1, 1), (2, 1), (2, 2)])
-        pad = tuple((draw.integer(0, k - 1), draw.integer(0, k - 1)) for k in kernel)
-        window = Window(kernel, (draw.integer(1, 3), draw.integer(1, 3)), dilation, (pad[0], pad[1]))
-        size = [e + draw.integer(0, 6) for e in window.extent]
+        window, size = draw_window(draw)
         outputs = channels * multiplier
-        x = Tensor("x", (1, size[0], size[1], channels), dtype, draw_quant(draw, dtype))
-        w = draw_weights(draw, "weights", (1, *kernel, outputs), dtype, axis=3)
+        x = Tensor("x", (1, *size, channels), dtype, draw_quant(draw, dtype))
+        w = draw_weights(draw, "weights", (1, *window.kernel, outputs), dtype, axis=3)
         bias = draw_bias(draw, "bias", outputs, x, w)
-        y = draw_output(draw, "y", x, w, kernel[0] * kernel[1])
-        op = cls("depthwise", "x", "weights", bias and "bias", "y", window, draw.choice(list(Activation)))
+        y = draw_output(draw, "y", x, w, w.elements // outputs)
+        op = cls(
+            "depthwise", "x", "weights", "bias" if bias else None, "y", window, draw.choice(list(Activation))
+        )
         return one_op_graph(op, [t for t in (x, w, bias, y) if t is not None])

@@ -38,7 +38,9 @@ class FullyConnected(WeightedOp):
             yield Problem("weights must be [OC,IC] and the input rows of IC", f"{w.shape} and {x.shape}")
             return
         if self.keep_dims and x.shape[-1:] != w.shape[1:]:
-            yield Problem("with keep_dims the last dimension of the input is IC", f"{x.shape}, weights {w.shape}")
+            yield Problem(
+                "with keep_dims the last dimension of the input is IC", f"{x.shape}, weights {w.shape}"
+            )
         yield from self.weight_rules(tensors)
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
@@ -46,7 +48,7 @@ class FullyConnected(WeightedOp):
         return ((*x.shape[:-1], w.shape[0]) if self.keep_dims else (x.elements // w.shape[1], w.shape[0]),)
 
     def real_scales(self, tensors: Tensors) -> np.ndarray:
-        """As the base class; with one weight scale, TFLite multiplies the input's and the weights' in float32."""
+        """As the base class; with one weight scale, TFLite multiplies it by the input's in float32."""
         x, w, y = tensors[self.x], tensors[self.weights], tensors[self.y]
         assert x.quant and w.quant and y.quant
         if w.quant.per_axis:
@@ -74,5 +76,7 @@ class FullyConnected(WeightedOp):
             w = Tensor("weights", w.shape, w.dtype, Quant(w.quant.scale, (draw.integer(-128, 127),)), w.data)
         bias = draw_bias(draw, "bias", outputs, x, w)
         y = draw_output(draw, "y", x, w, depth)
-        op = cls("fc", "x", "weights", bias and "bias", "y", keep_dims, draw.choice(list(Activation)))
+        op = cls(
+            "fc", "x", "weights", "bias" if bias else None, "y", keep_dims, draw.choice(list(Activation))
+        )
         return one_op_graph(op, [t for t in (x, w, bias, y) if t is not None])

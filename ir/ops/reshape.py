@@ -26,7 +26,9 @@ class Reshape(Op):
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         x = tensors[self.x]
         if prod(self.shape) != x.elements:
-            yield Problem("reshape must keep the number of elements", f"{list(x.shape)} to {list(self.shape)}")
+            yield Problem(
+                "reshape must keep the number of elements", f"{list(x.shape)} to {list(self.shape)}"
+            )
         yield from same_type_problems(tensors, self.inputs, self.outputs)
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:

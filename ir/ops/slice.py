@@ -16,7 +16,7 @@ from ..types import Tensor
 
 @dataclass(frozen=True)
 class Slice(Op):
-    """y[i, j, ...] = x[begin[0] + i * stride[0], begin[1] + j * stride[1], ...] for i < size[0], j < size[1], ...
+    """y[i, j, ..] = x[begin[0] + i * stride[0], begin[1] + j * stride[1], ..], i < size[0], j < size[1], ..
 
     x, y     any type, stored alike
     stride   not 0; negative ones walk backwards from `begin`
@@ -37,9 +37,13 @@ class Slice(Op):
         yield from dimension_problems(tensors, self.x)
         for axis, (n, b, s, step) in enumerate(zip(shape, self.begin, self.size, self.stride, strict=True)):
             if s < 1 or step == 0:
-                yield Problem("sizes must be positive and strides not 0", f"size {s}, stride {step}, axis {axis}")
+                yield Problem(
+                    "sizes must be positive and strides not 0", f"size {s}, stride {step}, axis {axis}"
+                )
             elif not (0 <= b < n and 0 <= b + (s - 1) * step < n):
-                yield Problem("a slice must lie inside the input", f"{b} to {b + (s - 1) * step} of {n}, axis {axis}")
+                yield Problem(
+                    "a slice must lie inside the input", f"{b} to {b + (s - 1) * step} of {n}, axis {axis}"
+                )
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
         return (self.size,)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..cases import Draw, draw_quant
-from ..fixed_point import Requant, quantize_multiplier
+from ..fixed_point import Requant, requant_for
 from ..graph import Graph
 from ..op import Activation, Arrays, Op, Problem, Tensors
 from ..types import DType, Quant, State, Tensor
@@ -33,8 +33,9 @@ class Svdf(Op):
     y                [1,F/rank] of x's type
 
     Integer arithmetic as TFLM: both rescalings round twice, the scale factors are float32 products,
-    the zero point of the state is added before its clamp, and `activation` has no effect but the
-    clamp to int8 (it is applied to float only).
+    and `activation` is applied to float only. The zero point of the state is added before its clamp
+    (older versions of TFLM add it behind and let the sum wrap around; zero point 0 hides it).
+    With an int16 state the accumulator of the second sum is an int32 that may wrap around.
     Reference: Alvarez & Park 2019, "End-to-end streaming keyword spotting", section 2.
     """
 
@@ -54,7 +55,12 @@ class Svdf(Op):
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         x, wf, wt = (tensors[n] for n in (self.x, self.weights_feature, self.weights_time))
         state = tensors[self.state_in]
-        if len(wf.shape) != 2 or len(wt.shape) != 2 or x.shape != (1, wf.shape[1]) or wf.shape[0] != wt.shape[0]:
+        if (
+            len(wf.shape) != 2
+            or len(wt.shape) != 2
+            or x.shape != (1, wf.shape[1])
+            or wf.shape[0] != wt.shape[0]
+        ):
             yield Problem(
                 "shapes must be input [1,I], weights [F,I] and [F,M]", f"{x.shape}, {wf.shape} and {wt.shape}"
             )
@@ -90,7 +96,9 @@ class Svdf(Op):
             return
         for t in (x, wf, wt, state, y):
             if t.quant is None or t.quant.per_axis:
-                yield Problem("every tensor needs one scale", f"{t.name!r} has {'several' if t.quant else 'none'}")
+                yield Problem(
+                    "every tensor needs one scale", f"{t.name!r} has {'several' if t.quant else 'none'}"
+                )
             elif t in (wf, wt) and t.quant.z:
                 yield Problem("weights must have zero point 0", f"{t.name!r}: {t.quant.z}")
 
@@ -100,36 +108,36 @@ class Svdf(Op):
         x, wf, wt = (tensors[n] for n in (self.x, self.weights_feature, self.weights_time))
         state, units = tensors[self.state_in], wf.shape[0] // self.rank
         assert wf.data is not None and wt.data is not None
-        bounds = []
-        for t, w, rows in ((x, wf.data, wf.shape[0]), (state, wt.data, units)):
-            low, high = t.dtype.integer_range
-            reach = max(t.zero_point - low, high - t.zero_point)
-            bounds.append(np.abs(w.astype(np.float64)).reshape(rows, -1).sum(axis=1) * reach)
+        feature_scale, time_scale = (np.array([r]) for r in self.real_scales(tensors))
+        yield from int32_accumulator_problems(_largest_sum(x, wf.data), feature_scale)
+        if state.dtype is DType.INT16:
+            if time_scale[0] >= 1.0:
+                yield Problem(
+                    "with an int16 state the scale to the output must be below 1", f"{time_scale[0]:.3g}"
+                )
+            return
+        bound = _largest_sum(state, wt.data.reshape(units, -1))
         bias = tensors[self.bias].data if self.bias is not None else None
         if bias is not None:
-            bounds[1] = bounds[1] + np.abs(bias.reshape(-1).astype(np.float64))
-        for bound, scale in zip(bounds, self.real_scales(tensors), strict=True):
-            yield from int32_accumulator_problems(bound, np.broadcast_to(scale, bound.shape))
+            bound = bound + np.abs(bias.astype(np.float64)).max()
+        yield from int32_accumulator_problems(bound, time_scale)
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
         filters = tensors[self.weights_feature].shape[0]
         return (1, filters // self.rank), tensors[self.state_in].shape
 
     def real_scales(self, tensors: Tensors) -> tuple[float, float]:
-        """Factors from feature accumulator to state and from time accumulator to output (float32 products)."""
+        """Factors from feature sum to state and from time sum to output: float32 products."""
         names = (self.x, self.weights_feature, self.state_in, self.weights_time, self.y)
         x, wf, state, wt, y = (np.float32(quant.s) for quant in (tensors[n].quant for n in names) if quant)
         return float(np.float32(np.float32(x * wf) / state)), float(np.float32(np.float32(state * wt) / y))
 
     def requants(self, tensors: Tensors) -> tuple[Requant, Requant]:
         """Feature accumulator to state, time accumulator to output."""
-        results = []
-        for real, t in zip(self.real_scales(tensors), (tensors[self.state_in], tensors[self.y]), strict=True):
-            multiplier, shift = quantize_multiplier(real)
-            low, high = t.dtype.integer_range
-            one = (np.array([multiplier], np.int32), np.array([shift], np.int32))
-            results.append(Requant(*one, t.zero_point, low, high))
-        return results[0], results[1]
+        feature, time = self.real_scales(tensors)
+        state, y = tensors[self.state_in], tensors[self.y]
+        none = Activation.NONE
+        return requant_for(np.array([feature]), state, none), requant_for(np.array([time]), y, none)
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x, wf, wt, state = inputs[0], inputs[1], inputs[2], inputs[-1]
@@ -145,7 +153,10 @@ class Svdf(Op):
         acc = products.reshape(wf.shape[0] // self.rank, -1).sum(axis=1)
         if self.bias is not None:
             acc = acc + inputs[3].reshape(-1)
-        y = output_requant.apply(acc.astype(np.int64)) if exact else float_clamp(acc, self.activation)
+        if exact:
+            y = output_requant.apply(acc.astype(np.int64).astype(np.int32))
+        else:
+            y = float_clamp(acc, self.activation)
         return y.reshape(1, -1), new.reshape(state.shape)
 
     def macs(self, tensors: Tensors) -> int:
@@ -155,7 +166,12 @@ class Svdf(Op):
     def case(cls, draw: Draw) -> Graph:
         dtype = draw.choice([DType.INT8, DType.INT8, DType.FLOAT32])
         kept = draw.choice([DType.INT8, DType.INT16]) if dtype is DType.INT8 else DType.FLOAT32
-        rank, units, memory, size = draw.integer(1, 3), draw.integer(1, 6), draw.integer(1, 8), draw.integer(1, 20)
+        rank, units, memory, size = (
+            draw.integer(1, 3),
+            draw.integer(1, 6),
+            draw.integer(1, 8),
+            draw.integer(1, 20),
+        )
         filters = rank * units
         x = Tensor("x", (1, size), dtype, draw_quant(draw, dtype))
         tensors = [x, *_draw_constants(draw, dtype, kept, filters, size, memory, units)]
@@ -163,8 +179,13 @@ class Svdf(Op):
         state_quant = y_quant = None
         if wf.quant and wt.quant and x.quant:
             spread = np.sqrt(size) * 74 * 73 * x.quant.s * wf.quant.s
-            steps, zero = (8000.0, 0) if kept is DType.INT16 else (40.0, draw.integer(-128, 127))
+            steps = 8000.0 if kept is DType.INT16 else 40.0
             state_scale = np.float32(spread / steps * 2.0 ** draw.rng().uniform(-1, 2))
+            zero = 0
+            if kept is DType.INT8 and draw.choice([False, True]):
+                # Until 2026 TFLM let this sum wrap instead of clamping it: stay inside.
+                state_scale = np.float32(size * 255 * 127 * x.quant.s * wf.quant.s / 60.0)
+                zero = draw.integer(-60, 60)
             state_quant = Quant((float(state_scale),), (zero,))
             y_scale = np.float32(np.sqrt(memory * rank) * spread * 73 * wt.quant.s / 40.0)
             if kept is DType.INT16:
@@ -186,13 +207,23 @@ class Svdf(Op):
         return Graph("svdf", {t.name: t for t in tensors}, ops, ("x",), ("y",), (state,))
 
 
+def _largest_sum(x: Tensor, weights: np.ndarray) -> np.ndarray:
+    """Largest |sum of (x - zero point) * weights| over the rows of `weights`, float64[1]."""
+    low, high = x.dtype.integer_range
+    reach = max(x.zero_point - low, high - x.zero_point)
+    return np.abs(weights.astype(np.float64)).sum(axis=1).max(keepdims=True) * reach
+
+
 def _draw_constants(
     draw: Draw, dtype: DType, kept: DType, filters: int, size: int, memory: int, units: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Feature weights, time weights and bias (always present: TFLM reads it without asking)."""
     rng = draw.rng()
     result = []
-    for name, shape, t in (("weights_feature", (filters, size), dtype), ("weights_time", (filters, memory), kept)):
+    for name, shape, t in (
+        ("weights_feature", (filters, size), dtype),
+        ("weights_time", (filters, memory), kept),
+    ):
         if t is DType.FLOAT32:
             result.append(Tensor(name, shape, t, None, rng.normal(size=shape).astype(np.float32)))
             continue
@@ -202,5 +233,9 @@ def _draw_constants(
         result.append(Tensor(name, shape, t, quant, data))
     bias = rng.normal(size=units).astype(np.float32)
     if dtype is DType.INT8:
-        return result[0], result[1], Tensor("bias", (units,), DType.INT32, None, (bias * 3000).astype(np.int32))
+        return (
+            result[0],
+            result[1],
+            Tensor("bias", (units,), DType.INT32, None, (bias * 3000).astype(np.int32)),
+        )
     return result[0], result[1], Tensor("bias", (units,), DType.FLOAT32, None, bias)

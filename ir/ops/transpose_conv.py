@@ -64,7 +64,9 @@ class TransposeConv(WeightedOp):
         acc = np.zeros((rows, columns, outputs))
         for ky in range(kernel_h):
             for kx in range(kernel_w):
-                acc[ky : ky + (height - 1) * sh + 1 : sh, kx : kx + (width - 1) * sw + 1 : sw] += x @ w[:, ky, kx].T
+                acc[ky : ky + (height - 1) * sh + 1 : sh, kx : kx + (width - 1) * sw + 1 : sw] += (
+                    x @ w[:, ky, kx].T
+                )
         acc = acc[None, top : top + out_h, left : left + out_w]
         return (self.finish(tensors, acc, inputs[2] if self.bias is not None else None),)
 
@@ -93,5 +95,5 @@ class TransposeConv(WeightedOp):
         bias = draw_bias(draw, "bias", outputs, x, w)
         y = draw_output(draw, "y", x, w, channels * kernel[0] * kernel[1])
         activation = draw.choice(list(Activation))
-        op = cls("tconv", "x", "weights", bias and "bias", "y", window, (out[0], out[1]), activation)
+        op = cls("tconv", "x", "weights", "bias" if bias else None, "y", window, (out[0], out[1]), activation)
         return one_op_graph(op, [t for t in (x, w, bias, y) if t is not None])

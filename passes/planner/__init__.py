@@ -1,1 +1,80 @@
-"""passes/planner."""
+"""The planner: in which order the ops run, by which kernels, and where every value lives."""
+
+from __future__ import annotations
+
+from ...ir import Graph, Op
+from .alias import Overlaps
+from .checker import PlanError, check
+from .demand import STATE_COPY, Demand, InputMode, demand
+from .groups import pinned_groups
+from .kernel import Kernel
+from .lives import scratch_name, timeline
+from .offsets import Packing, lower_bound, pack, round_up
+from .order import order
+from .solver import solve
+from .types import Place, Plan, Step
+
+__all__ = ["STATE_COPY", "Place", "Plan", "PlanError", "Step", "check", "plan"]
+
+
+def plan(
+    graph: Graph,
+    board_features: frozenset[str],
+    kernels: tuple[Kernel, ...],
+    *,
+    input_mode: InputMode = "arena",
+    time_limit_s: float = 5.0,
+    alignment: int = 4,
+) -> Plan:
+    """Order, kernels and places with the smallest arena found.
+
+    input_mode     "arena": the caller writes inputs into the arena, where they may be overwritten later;
+                   "extern": inputs stay in the caller's buffers, need no arena and are never written
+    time_limit_s   effort of the offset solver in its deterministic time units, about a second each
+    alignment      every offset is a multiple of this (a power of two) and of the element size, in bytes
+
+    Deterministic: equal arguments give equal plans on every machine. Raises UnsupportedModel naming
+    every op that no kernel accepts.
+    """
+    need = demand(graph, board_features, kernels, input_mode, alignment)
+    found = order(need)
+    best = _placed(need, found.ops, time_limit_s)
+    if found.ops != graph.ops and best.arena_bytes > found.peak_bytes:
+        # The search counts live bytes, not fragmentation: the given order may pack better after all.
+        given = _placed(need, graph.ops, time_limit_s)
+        best = min(best, given, key=lambda p: p.arena_bytes)
+    return best
+
+
+def _placed(need: Demand, ops: tuple[Op, ...], time_limit_s: float) -> Plan:
+    overlaps = Overlaps(need, timeline(need, ops))
+    pinned = tuple(pinned_groups(overlaps))
+    bound = lower_bound(overlaps, {name for g in pinned for name in g.offsets})
+    solution = solve(overlaps, pack(overlaps, pinned, bound), bound, time_limit_s)
+    return _plan(need, ops, solution.packing, solution.bound)
+
+
+def _plan(need: Demand, ops: tuple[Op, ...], packing: Packing, bound: int) -> Plan:
+    graph = need.graph
+    states: dict[str, int] = {}
+    state_bytes = 0
+    for state in graph.states:
+        states[state.name] = round_up(state_bytes, max(need.alignment, state.dtype.itemsize))
+        state_bytes = states[state.name] + state.size_bytes
+    places = {name: Place("arena", offset) for name, offset in packing.offsets.items()}
+    for group in packing.pinned:
+        assert group.pin is not None
+        region, owner = group.pin
+        for name, offset in group.offsets.items():
+            base = states[owner] if region == "state" else 0
+            places[name] = Place(region, base + offset, owner)
+    places |= {y: Place("const", 0) for y in graph.outputs if graph[y].constant}
+    steps = tuple(Step(op.name, need.kernels[op.name], places.get(scratch_name(op.name))) for op in ops)
+    return Plan(
+        steps,
+        {name: places[name] for name in graph.tensors if name in places},
+        states,
+        packing.size,
+        round_up(state_bytes, need.alignment),
+        bound,
+    )

@@ -51,7 +51,9 @@ def demand(
 ) -> Demand:
     """Choose a kernel for every op. Raises UnsupportedModel naming all ops no kernel accepts."""
     chosen = {op.name: kernel_for(op, graph.tensors, kernels, features) for op in graph.ops}
-    missing = [op for op in graph.ops if chosen[op.name] is None and not isinstance(op, ReadState | WriteState)]
+    missing = [
+        op for op in graph.ops if chosen[op.name] is None and not isinstance(op, ReadState | WriteState)
+    ]
     if missing:
         raise UnsupportedModel(
             graph.source or graph.name, [_violation(graph, op, kernels) for op in missing], len(graph.ops)

@@ -142,7 +142,9 @@ class Kernel:
     features: frozenset[str] = field(default_factory=frozenset)
 
 
-def kernel_for(op: Op, tensors: Tensors, kernels: tuple[Kernel, ...], features: frozenset[str]) -> Kernel | None:
+def kernel_for(
+    op: Op, tensors: Tensors, kernels: tuple[Kernel, ...], features: frozenset[str]
+) -> Kernel | None:
     """The first kernel of the table that accepts the op on a core with `features`."""
     for kernel in kernels:
         if type(op) is kernel.op and kernel.features <= features and kernel.accepts(op, tensors):

@@ -69,12 +69,14 @@ def timeline(need: Demand, order: tuple[Op, ...]) -> Timeline:
 
 def _value_blocks(need: Demand, order: tuple[Op, ...]) -> dict[str, Block]:
     graph = need.graph
-    start = {x: -1 for x in graph.inputs} | {y: t for t, op in enumerate(order) for y in op.outputs}
+    start = dict.fromkeys(graph.inputs, -1) | {y: t for t, op in enumerate(order) for y in op.outputs}
     end = dict(start)
     for step, op in enumerate(order):
         end.update({x: step for x in op.inputs if x in end})
     end.update({y: len(order) for y in graph.outputs if y in end})
-    return {v: Block(v, graph[v].size_bytes, need.align(v), start[v], end[v]) for v in start if need.variable(v)}
+    return {
+        v: Block(v, graph[v].size_bytes, need.align(v), start[v], end[v]) for v in start if need.variable(v)
+    }
 
 
 def _versions(need: Demand, order: tuple[Op, ...], name: str) -> list[tuple[Block, list[Alias]]]:

@@ -11,10 +11,13 @@ class Place:
     """Where a value lives: `offset` bytes into a region.
 
     region   "arena", "state", "input" (the caller's own buffer, never written) or "const"
+    owner    the graph input whose buffer it is ("input"), the state in whose bytes it lies ("state"; the
+             offset still counts from the start of the state buffer); "" otherwise
     """
 
     region: str
     offset: int
+    owner: str = ""
 
 
 @dataclass(frozen=True)

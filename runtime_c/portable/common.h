@@ -10,6 +10,13 @@
 
 typedef char pl_assert_arithmetic_shift[((-1) >> 1) == -1 ? 1 : -1];
 
+/* For inner loops that deserve all registers of their own. */
+#if defined(__GNUC__) || defined(__clang__)
+#define PL_NOINLINE __attribute__((noinline))
+#else
+#define PL_NOINLINE
+#endif
+
 /* x clamped to [low, high]. */
 static inline int32_t pl_clamp(int32_t x, int32_t low, int32_t high)
 {

@@ -24,30 +24,40 @@ typedef struct {
     const int8_t *shift;       /* [out_c] */
 } pl_conv2d_s8_params;
 
-/* One window for `count` (1 or 4) output channels from oc on; x0 is the window's left column. */
-static inline void pl_conv2d_s8_window(const void *const *rows, const pl_conv2d_s8_params *p, int32_t x0,
-                                       int32_t c0, const int8_t *w, int32_t pitch, int32_t count,
-                                       int32_t acc[4])
+/* The tap of column ix of a row; taps outside the input read the pad. */
+static inline const int8_t *pl_conv2d_s8_tap(const int8_t *row, const pl_conv2d_s8_params *p, int32_t ix)
 {
-    const int32_t extent = (p->kernel_w - 1) * p->dilation_w + 1;
-    const int inside = x0 >= 0 && x0 + extent <= p->in_w;
-    /* Where the taps of a row lie side by side, they are one run. */
-    const int run = inside && p->dilation_w == 1 && p->group_c == p->in_c;
-    const int32_t taps = run ? 1 : p->kernel_w;
-    const int32_t n = run ? p->kernel_w * p->in_c : p->group_c;
+    return ix < 0 || ix >= p->in_w ? p->pad : row + ix * p->in_c;
+}
+
+/* One window for the four output channels whose weights start at w; x0 is the window's left column, c0
+ * the group's first input channel. Where the taps of a row lie side by side, they are one run of n.
+ */
+static PL_NOINLINE void pl_conv2d_s8_window4(const void *const *rows, const pl_conv2d_s8_params *p, int32_t x0,
+                                             int32_t c0, const int8_t *w, int32_t taps, int32_t acc[4])
+{
+    const int32_t pitch = p->kernel_h * p->kernel_w * p->group_c;
+    const int32_t n = taps == 1 ? p->kernel_w * p->group_c : p->group_c;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {
-        const int8_t *row = rows[ky];
-        for (int32_t kx = 0; kx < taps; kx++) {
-            const int32_t ix = x0 + kx * p->dilation_w;
-            const int8_t *x = (ix < 0 || ix >= p->in_w ? p->pad : row + ix * p->in_c) + c0;
-            if (count == 4) {
-                pl_dot4_s8(x, w, pitch, n, acc);
-            } else {
-                acc[0] = pl_dot_s8(x, w, n, acc[0]);
-            }
-            w += n;
+        for (int32_t kx = 0; kx < taps; kx++, w += n) {
+            const int8_t *x = pl_conv2d_s8_tap(rows[ky], p, x0 + kx * p->dilation_w) + c0;
+            pl_dot4_s8(x, w, pitch, n, acc);
         }
     }
+}
+
+/* As above for one output channel. */
+static PL_NOINLINE int32_t pl_conv2d_s8_window1(const void *const *rows, const pl_conv2d_s8_params *p, int32_t x0,
+                                                int32_t c0, const int8_t *w, int32_t taps, int32_t acc)
+{
+    const int32_t n = taps == 1 ? p->kernel_w * p->group_c : p->group_c;
+    for (int32_t ky = 0; ky < p->kernel_h; ky++) {
+        for (int32_t kx = 0; kx < taps; kx++, w += n) {
+            const int8_t *x = pl_conv2d_s8_tap(rows[ky], p, x0 + kx * p->dilation_w) + c0;
+            acc = pl_dot_s8(x, w, n, acc);
+        }
+    }
+    return acc;
 }
 
 static void pl_conv2d_s8(const void *const *rows, int8_t *y, const pl_conv2d_s8_params *p)
@@ -56,6 +66,8 @@ static void pl_conv2d_s8(const void *const *rows, int8_t *y, const pl_conv2d_s8_
     const int32_t group_out = p->out_c / (p->in_c / p->group_c);
     for (int32_t ox = 0; ox < p->out_w; ox++) {
         const int32_t x0 = ox * p->stride_w - p->pad_left;
+        const int run = x0 >= 0 && x0 + p->kernel_w <= p->in_w && p->dilation_w == 1 && p->group_c == p->in_c;
+        const int32_t taps = run ? 1 : p->kernel_w;
         int32_t left = 0, c0 = -p->group_c; /* output channels left in this group; its first input */
         for (int32_t oc = 0, count; oc < p->out_c; oc += count) {
             if (left == 0) {
@@ -68,7 +80,12 @@ static void pl_conv2d_s8(const void *const *rows, int8_t *y, const pl_conv2d_s8_
             for (int32_t i = 0; i < count; i++) {
                 acc[i] = p->bias[oc + i];
             }
-            pl_conv2d_s8_window(rows, p, x0, c0, p->weights + oc * pitch, pitch, count, acc);
+            const int8_t *w = p->weights + oc * pitch;
+            if (count == 4) {
+                pl_conv2d_s8_window4(rows, p, x0, c0, w, taps, acc);
+            } else {
+                acc[0] = pl_conv2d_s8_window1(rows, p, x0, c0, w, taps, acc[0]);
+            }
             for (int32_t i = 0; i < count; i++) {
                 const int32_t v = pl_requantize(acc[i], p->multiplier[oc + i], p->shift[oc + i], p->zero_point);
                 *y++ = (int8_t)pl_clamp(v, p->low, p->high);

@@ -1,0 +1,188 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from .. import __version__, api, boards
+from ..errors import UserError
+from . import show
+from .output import print_json, progress
+
+app = typer.Typer(
+    name="patchloom",
+    help="Compile neural networks to small C99 libraries and prove them on emulated microcontrollers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Model = Annotated[Path, typer.Argument(help="A .tflite model.", show_default=False)]
+LibraryFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder written by compile.", show_default=False)]
+Shapes = Annotated[
+    list[str] | None, typer.Option("--input-shape", metavar="NAME=1,49,10,1", help="Shape of an input; repeatable.")
+]
+
+
+class InputMode(str, Enum):
+    """Where inputs lie."""
+
+    arena = "arena"
+    extern = "extern"
+
+
+class Io(str, Enum):
+    """Types at the boundary."""
+
+    model = "model"
+    int8 = "int8"
+
+
+class On(str, Enum):
+    """Where to run."""
+
+    qemu = "qemu"
+    host = "host"
+    renode = "renode"
+    unicorn = "unicorn"
+
+
+def parse_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
+    """`NAME=1,49,10,1` options as a mapping. Raises UserError for anything else."""
+    shapes = {}
+    for text in texts or []:
+        name, equals, values = text.rpartition("=")
+        if not equals or not name or not all(v.strip().isdigit() for v in values.split(",")):
+            raise UserError(f"--input-shape {text} is not a shape", accepted="NAME=1,49,10,1")
+        shapes[name] = tuple(int(v) for v in values.split(","))
+    return shapes
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"patchloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+    """Shared options."""
+
+
+@app.command()
+def compile(
+    model: Model,
+    board: Annotated[str, typer.Option(help="Board profile (patchloom boards) or a .toml file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
+    name: Annotated[str | None, typer.Option(help="Stem of all C names; default: the file's name.")] = None,
+    max_ram: Annotated[int | None, typer.Option(min=1, help="Bytes of RAM to stay within.")] = None,
+    max_flash: Annotated[int | None, typer.Option(min=1, help="Bytes of flash to stay within.")] = None,
+    input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
+    io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
+    input_shape: Shapes = None,
+    verify_passes: Annotated[bool, typer.Option("--verify-passes", help="Check the IR after every pass.")] = False,
+    json: Json = False,
+) -> None:
+    """Compile MODEL into a C99 library for BOARD."""
+    compiled = api.compile(
+        model, board, output, name=name, input_mode=input_mode.value, io_int8=io is Io.int8,
+        input_shapes=parse_shapes(input_shape), max_ram=max_ram, max_flash=max_flash, verify_passes=verify_passes,
+    )
+    print_json(compiled.figures()) if json else show.compiled(compiled)
+
+
+def _load_inputs(path: Path | None) -> np.ndarray | None:
+    if path is None:
+        return None
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as e:
+        raise UserError(f"{path} is not a .npy file", found=str(e)) from e
+
+
+@app.command()
+def verify(
+    folder: LibraryFolder,
+    samples: Annotated[int, typer.Option(min=1, help="Random inputs to compare.")] = 20,
+    inputs: Annotated[Path | None, typer.Option(help="A .npy file [N, ...] instead of random inputs.")] = None,
+    on: Annotated[On, typer.Option(help="Where to run the C.")] = On.qemu,
+    json: Json = False,
+) -> None:
+    """Run the library and compare it with the reference bit for bit."""
+    data = _load_inputs(inputs)
+    with progress(f"verify on {on.value}", samples if data is None else len(data)) as done:
+        result = api.verify(folder, samples=samples, inputs=data, on=on.value, progress=done)
+    print_json(result.figures()) if json else show.verified(result)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def profile(folder: LibraryFolder, json: Json = False) -> None:
+    """Instructions and cycles per layer, counted on the emulated board."""
+    result = api.profile(folder)
+    print_json(asdict(result)) if json else show.profiled(result)
+
+
+@app.command()
+def fit(
+    model: Model,
+    board: Annotated[list[str] | None, typer.Option(help="Only this board; repeatable.")] = None,
+    input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
+    input_shape: Shapes = None,
+    json: Json = False,
+) -> None:
+    """Show which boards MODEL fits, with memory and an estimate of latency. Exit code 1 when it fits none."""
+    names = tuple(board) if board else boards.names()
+    result = api.fit(model, names, input_mode=input_mode.value, input_shapes=parse_shapes(input_shape))
+    print_json([{**asdict(f), "fits": f.fits} for f in result]) if json else show.fits(model.name, result)
+    if not any(f.fits for f in result):
+        raise typer.Exit(1)
+
+
+@app.command("boards")
+def list_boards(json: Json = False) -> None:
+    """List board profiles."""
+    profiles = [boards.load(n) for n in boards.names()]
+    if json:
+        print_json([
+            {"name": b.name, "title": b.title, "real": b.real, "core": b.core, "features": sorted(b.features),
+             "clock_hz": b.clock_hz, "sram_bytes": b.sram_bytes, "flash_bytes": b.flash_bytes,
+             "emulator": asdict(b.emulator)} for b in profiles
+        ])
+    else:
+        show.boards_table(profiles)
+
+
+@app.command("ops")
+def list_ops(json: Json = False) -> None:
+    """List operators and the kernels that implement them."""
+    rows = api.operators()
+    print_json(rows) if json else show.operators(rows)
+
+
+@app.command()
+def dump(
+    model: Model,
+    after: Annotated[str, typer.Option(help="Pass to stop after; `import` shows the file as it is.")] = "lower",
+    input_shape: Shapes = None,
+    io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
+    json: Json = False,
+) -> None:
+    """Print the IR in a stable text form."""
+    text = api.dump(model, after, io_int8=io is Io.int8, input_shapes=parse_shapes(input_shape))
+    print_json({"after": after, "ir": text}) if json else typer.echo(text, nl=False)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Show toolchains and emulators found, and what each enables."""
+    rows = api.doctor()
+    print_json(rows) if json else show.doctor(rows)

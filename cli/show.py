@@ -1,0 +1,108 @@
+"""How results look for people. Measured, estimated and unknown figures are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..api import Compiled, Verified
+from ..boards import Board
+from ..emulation.fit import Fit
+from ..emulation.profile import Profile
+from .output import number, out, print_table
+
+
+def compiled(result: Compiled) -> None:
+    """Memory table of a compiled library."""
+    f = result.figures()
+    proven = "proven minimal for this order" if f["plan"]["arena_proven_minimal"] else (
+        f"lower bound {number(f['plan']['arena_lower_bound_bytes'])}"
+    )
+    rows = [
+        ("arena", number(f["arena_bytes"]), f"RAM; {proven}"),
+        ("state", number(f["state_bytes"]), "RAM, lives between runs"),
+        ("stack", number(f["stack_bytes"]), "RAM, worst case of run()"),
+        ("RAM", number(f["ram_bytes"]), "arena + state + writable symbols + stack beyond 512"),
+        ("weights", number(f["weight_bytes"]), "flash"),
+        ("code", number(f["code_bytes"]), "flash, layers and kernels"),
+        ("MACs", number(f["macs"]), "per inference"),
+    ]
+    print_table(["what", "bytes>", "where"], rows, f"{f['name']} for {f['board']} in {result.folder}")
+    if result.footprint is None:
+        out.print("code and stack are unknown: the board's toolchain is not installed (patchloom doctor)")
+    out.print(f"next: patchloom verify {result.folder}")
+
+
+def verified(result: Verified) -> None:
+    """Verdict, then what it rests on."""
+    f = result.figures()
+    verdict = "bit-exact" if f["bit_exact"] else "within tolerance" if f["within_tolerance"] else "DIFFERENT"
+    out.print(
+        f"{verdict}: {f['samples']} samples on {f['on']} ({f['board']}), {f['mismatches']} differ, "
+        f"largest difference {f['max_abs_diff']:g}; {f['layers_compared']} layer outputs compared per sample"
+    )
+    version = f" {f['reference_version']}" if f["reference_version"] else ""
+    out.print(
+        f"reference against {f['reference']}{version}: {f['reference_samples']} samples, "
+        f"{f['reference_mismatches']} differ, largest difference {f['reference_max_abs_diff']:g}"
+    )
+    if f["stack_measured_bytes"] is not None:
+        out.print(f"stack used: {number(f['stack_measured_bytes'])} bytes (measured)")
+    if f["damaged_guards"]:
+        out.print(f"bytes outside the arena were changed after {f['damaged_guards']} runs")
+    for m in f["first_mismatches"]:
+        out.print(f"  sample {m['sample']}: first difference in {m['what']}", markup=False)
+
+
+def profiled(p: Profile) -> None:
+    """Counts per layer."""
+    total = p.cycles or p.instructions or 1
+    rows = []
+    for layer in p.layers:
+        cost = layer.cycles if layer.cycles is not None else layer.instructions
+        rows.append((
+            layer.name[:40], layer.op, number(layer.macs), number(layer.instructions), number(layer.cycles),
+            f"{layer.macs / cost:.2f}" if cost else "", f"{100 * cost / total:.1f}",
+        ))
+    rate = "MAC/cycle>" if p.cycles is not None else "MAC/instr>"
+    print_table(["layer", "op", "MACs>", "instructions>", "cycles>", rate, "share %>"], rows, f"{p.board} ({p.core})")
+    model = f"cycle model {p.cycle_model}" if p.cycle_model else f"no cycle model for {p.core}: cycles unknown"
+    out.print(f"total {number(p.instructions)} instructions, {number(p.cycles)} cycles per inference ({model}; {p.source})")
+
+
+def fits(model: str, result: Sequence[Fit]) -> None:
+    """One line per board."""
+    rows = [
+        (f.board + ("" if f.real else " *"), f.core, number(f.arena_bytes + f.state_bytes), number(f.sram_bytes),
+         number(f.weight_bytes), number(f.code_bytes), number(f.flash_bytes), f"~{f.latency_ms:,.1f}",
+         "yes" if f.fits else "no: " + ", ".join(f.missing))
+        for f in result
+    ]
+    print_table(
+        ["board", "core", "arena+state>", "of RAM>", "weights>", "code>", "of flash>", "ms (estimate)>", "fits"], rows, model
+    )
+    out.print("* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, stack not included.")
+    for advice in dict.fromkeys(f.advice for f in result if f.advice):
+        out.print(f"hint: {advice}", markup=False)
+
+
+def boards_table(profiles: Sequence[Board]) -> None:
+    """All profiles."""
+    rows = [
+        (b.name, b.title, b.core, f"{b.clock_hz / 1e6:g}", number(b.sram_bytes), number(b.flash_bytes),
+         b.emulator.machine) for b in profiles
+    ]
+    print_table(["board", "title", "core", "MHz>", "RAM bytes>", "flash bytes>", "QEMU machine"], rows)
+
+
+def operators(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Operators and kernels."""
+    print_table(["operator", "kernels"], [(r["op"], ", ".join(r["kernels"]) or "-") for r in rows])
+
+
+def doctor(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Tools found."""
+    print_table(
+        ["tool", "version", "enables", "install"],
+        [(r["tool"], r["version"] or "MISSING", r["enables"], "" if r["version"] else r["install"]) for r in rows],
+    )

@@ -1,0 +1,52 @@
+"""Kernels of resize_bilinear."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.ops.resize_bilinear import ResizeBilinear
+from ...ir.resize import Samples
+from ...ir.types import DType
+from ...passes.planner.kernel import Call, Const, Kernel, Pointer, Struct, Tensors
+
+
+def _tables(axis: str, samples: Samples, floating: bool) -> tuple[Const, Const]:
+    """Neighbours and weights of one axis; integer kernels find the second neighbour next to the first."""
+    if floating:
+        both = np.concatenate([samples.lower, samples.upper]).astype(np.int16)
+        return Const(axis, both), Const(f"{axis}_fraction", samples.fraction)
+    fraction = samples.fraction.astype(np.int16)
+    return Const(axis, samples.lower.astype(np.int16)), Const(f"{axis}_fraction", fraction)
+
+
+def _emit(op: ResizeBilinear, tensors: Tensors) -> tuple[Call, ...]:
+    x, y = tensors[op.x], tensors[op.y]
+    floating = x.dtype is DType.FLOAT32
+    row_samples, column_samples = op.samples(tensors)
+    rows, row_fraction = _tables("rows", row_samples, floating)
+    columns, column_fraction = _tables("columns", column_samples, floating)
+    fields = (
+        ("in_w", x.shape[2]),
+        ("out_h", y.shape[1]),
+        ("out_w", y.shape[2]),
+        ("channels", x.shape[3]),
+        ("rows", rows),
+        ("row_fraction", row_fraction),
+        ("columns", columns),
+        ("column_fraction", column_fraction),
+    )
+    function = f"pl_resize_bilinear_{x.dtype.suffix}"
+    pointers = (Pointer("x", op.x, x.dtype.ctype), Pointer("y", op.y, x.dtype.ctype, writable=True))
+    return (Call(function, pointers, ("x", "y", "&p"), Struct(f"{function}_params", fields)),)
+
+
+def _kernel(dtype: DType) -> Kernel:
+    name = f"pl_resize_bilinear_{dtype.suffix}"
+
+    def accepts(op: ResizeBilinear, tensors: Tensors) -> bool:
+        return tensors[op.x].dtype is dtype
+
+    return Kernel(name, f"portable/{name.removeprefix('pl_')}.h", ResizeBilinear, accepts, _emit)
+
+
+KERNELS = tuple(_kernel(dtype) for dtype in (DType.INT8, DType.INT16, DType.FLOAT32))

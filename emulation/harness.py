@@ -1,0 +1,166 @@
+"""Build a library together with a test harness, run it on many inputs, read back what it computed."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from ..boards import Board
+from ..codegen.views import LibraryView
+from ..errors import UserError
+from ..ir import Graph
+from .build import build_elf, build_host
+from .counts import CountRequest, Counts
+from .qemu import inputs_capacity, run, run_host
+
+Inputs = Mapping[str, np.ndarray]
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("harness.c.j2")
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A built harness. `hooked`: it can report a CRC-32 of every layer output."""
+
+    path: Path
+    board: Board | None
+    view: LibraryView
+    graph: Graph
+    hooked: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What one run computed: CRC-32 by value name (layers), by state name, and whole outputs by name."""
+
+    layers: Mapping[str, int]
+    states: Mapping[str, int]
+    outputs: Inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """All samples of a run; `stack_bytes` is the high-water mark of the first (None on the host)."""
+
+    samples: tuple[Sample, ...]
+    stack_bytes: int | None
+    damaged_guards: int
+    counts: Counts | None
+    seconds: float
+
+
+def library_sources(folder: Path, name: str) -> list[Path]:
+    """The C files of a library that belong into every program."""
+    return [folder / f"{name}.c", folder / f"{name}_weights.c"]
+
+
+def build(
+    folder: Path,
+    view: LibraryView,
+    graph: Graph,
+    board: Board | None,
+    work: Path,
+    *,
+    hooked: bool = True,
+    sanitize: bool = False,
+) -> Program:
+    """Build the library in `folder` with the harness, for `board` or (None) for the host, into `work`."""
+    source = work / "harness.c"
+    source.write_text(_template().render(lib=view, hooked=hooked))
+    sources = [*library_sources(folder, view.name), source]
+    defines = [f"{view.macro}_HOOK=harness_hook"] if hooked else []
+    out = work / ("harness" if board is None else "harness.elf")
+    if board is None:
+        build_host(sources, [folder], out, defines=defines, sanitize=sanitize)
+    else:
+        build_elf(sources, [folder], board, out, defines=defines)
+    return Program(out, board, view, graph, hooked)
+
+
+def _blob(program: Program, samples: Sequence[Inputs], reset_every: int, checks: bool) -> bytes:
+    parts = [struct.pack("<4I", len(samples), max(1, reset_every), int(checks), 0)]
+    for sample in samples:
+        for name, port in zip(program.graph.inputs, program.view.inputs, strict=True):
+            data = np.ascontiguousarray(sample[name]).tobytes()
+            parts += [data, bytes(port.padded_bytes - len(data))]
+    return b"".join(parts)
+
+
+def samples_per_boot(program: Program) -> int | None:
+    """How many samples fit the machine's memory in one boot; None without limit. Raises UserError for 0."""
+    if program.board is None:
+        return None
+    capacity = inputs_capacity(program.path)
+    count = (capacity - 16) // max(1, sum(p.padded_bytes for p in program.view.inputs))
+    if count < 1:
+        raise UserError(
+            f"not one input fits the memory of {program.board.emulator.machine} beside the program",
+            found=f"{capacity} B free",
+            hint="verify on another board or --on host",
+        )
+    return count
+
+
+def execute(
+    program: Program,
+    samples: Sequence[Inputs],
+    *,
+    reset_every: int = 1,
+    checks: bool = True,
+    count: CountRequest | None = None,
+    timeout_s: float = 600.0,
+) -> Outcome:
+    """Run the program once on all `samples` (they must fit one boot)."""
+    blob = _blob(program, samples, reset_every, checks)
+    if program.board is None:
+        result = run_host(program.path, blob, timeout_s=timeout_s)
+    else:
+        result = run(program.path, program.board, blob, timeout_s=timeout_s, count=count)
+    if result.exit_code != 0:
+        raise UserError(
+            f"{program.view.name}: the library returned an error",
+            found=f"status {result.exit_code}",
+            exit_code=1,
+        )
+    found, rest = _parse(program, result.output, len(samples), checks)
+    stack, guards = struct.unpack("<2I", rest)
+    return Outcome(tuple(found), stack if program.board else None, guards, result.counts, result.seconds)
+
+
+def _parse(program: Program, data: bytes, count: int, checks: bool) -> tuple[list[Sample], bytes]:
+    view, graph = program.view, program.graph
+    layer_values = (
+        [v for layer in view.layers for _, _, v in layer.outputs] if checks and program.hooked else []
+    )
+    state_names = [s.name for s in graph.states] if checks else []
+    at = 0
+    samples = []
+    for _ in range(count):
+        size = 4 * (len(layer_values) + len(state_names))
+        crcs = struct.unpack_from(f"<{size // 4}I", data, at)
+        at += size
+        outputs = {}
+        for name in graph.outputs:
+            t = graph[name]
+            outputs[name] = np.frombuffer(data, t.dtype.numpy, t.elements, at).reshape(t.shape)
+            at += t.size_bytes
+        layers = dict(zip(layer_values, crcs, strict=False))
+        states = dict(zip(state_names, crcs[len(layer_values) :], strict=True))
+        samples.append(Sample(layers, states, outputs))
+    return samples, data[at:]

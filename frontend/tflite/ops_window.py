@@ -1,0 +1,118 @@
+"""Converters of operators with weights or sliding windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tflite
+
+from ...ir import Window
+from ...ir.ops.average_pool2d import AveragePool2D
+from ...ir.ops.conv2d import Conv2D
+from ...ir.ops.depthwise_conv2d import DepthwiseConv2D
+from ...ir.ops.fully_connected import FullyConnected
+from ...ir.ops.max_pool2d import MaxPool2D
+from ...ir.ops.transpose_conv import TransposeConv
+from ...ir.window import same_padding
+from .builder import Converter, OpImport
+from .tensors import Unsupported
+
+MAX_STEP = 1 << 16
+"""Strides, dilations and kernel sizes above this are absurd."""
+
+Pair = tuple[int, int]
+
+
+def _rank4(op: OpImport, position: int) -> tuple[int, ...]:
+    shape = op.shape(position)
+    if len(shape) != 4:
+        raise Unsupported("input and weights have 4 dimensions", f"{list(shape)}")
+    return shape
+
+
+def _steps(what: str, height: int, width: int) -> Pair:
+    if not (1 <= height <= MAX_STEP and 1 <= width <= MAX_STEP):
+        raise Unsupported(f"{what} must be in [1, {MAX_STEP}]", f"{height}x{width}")
+    return height, width
+
+
+def window(op: OpImport, options: Any, size: tuple[int, ...], kernel: Pair, dilation: Pair = (1, 1)) -> Window:
+    """SAME and VALID as explicit paddings, for an input (or, transposed, output) of `size` rows and columns."""
+    _steps("kernel sizes", *kernel)
+    stride = _steps("strides", options.StrideH(), options.StrideW())
+    plain = Window(kernel, stride, _steps("dilations", *dilation))
+    if options.Padding() == tflite.Padding.VALID:
+        return plain
+    if options.Padding() != tflite.Padding.SAME:
+        raise Unsupported("padding is SAME or VALID", str(options.Padding()))
+    rows, columns = (same_padding(n, e, s) for n, e, s in zip(size, plain.extent, stride, strict=True))
+    return Window(kernel, stride, dilation, (rows, columns))
+
+
+def _conv2d(op: OpImport) -> None:
+    op.count((2, 3))
+    o = op.options("Conv2DOptions")
+    kernel = _rank4(op, 1)[1:3]
+    dilation = (o.DilationHFactor(), o.DilationWFactor())
+    w = window(op, o, _rank4(op, 0)[1:3], (kernel[0], kernel[1]), dilation)
+    op.emit(Conv2D(op.name(), op.x(), op.x(1), op.optional(2), op.y(), w, op.activation(o)))
+
+
+def _depthwise(op: OpImport) -> None:
+    op.count((2, 3))
+    o = op.options("DepthwiseConv2DOptions")
+    x, weights = _rank4(op, 0), _rank4(op, 1)
+    if o.DepthMultiplier() not in (0, weights[3] // x[3]):
+        found = f"multiplier {o.DepthMultiplier()}, {x[3]} channels, weights {list(weights)}"
+        raise Unsupported("the depth multiplier must fit the weights", found)
+    dilation = (o.DilationHFactor(), o.DilationWFactor())
+    w = window(op, o, x[1:3], (weights[1], weights[2]), dilation)
+    op.emit(DepthwiseConv2D(op.name(), op.x(), op.x(1), op.optional(2), op.y(), w, op.activation(o)))
+
+
+def _fully_connected(op: OpImport) -> None:
+    op.count((2, 3))
+    o = op.options("FullyConnectedOptions")
+    if o.WeightsFormat() != 0:
+        raise Unsupported("weights must be in the default format", f"format {o.WeightsFormat()}")
+    op.emit(
+        FullyConnected(
+            op.name(), op.x(), op.x(1), op.optional(2), op.y(), bool(o.KeepNumDims()), op.activation(o)
+        )
+    )
+
+
+def _transpose_conv(op: OpImport) -> None:
+    """Operands are output shape, weights, input and bias; SAME is seen from the output's side."""
+    op.count((3, 4))
+    o = op.options("TransposeConvOptions")
+    shape = op.ints(0, "the output shape", 4)
+    if len(shape) != 4:
+        raise Unsupported("the output shape has 4 entries", str(list(shape)))
+    kernel = _rank4(op, 1)[1:3]
+    size = (shape[1], shape[2])
+    w = window(op, o, size, (kernel[0], kernel[1]))
+    op.emit(
+        TransposeConv(op.name(), op.x(2), op.x(1), op.optional(3), op.y(), w, size, op.activation(o))
+    )
+
+
+def _pool(kind: type[MaxPool2D] | type[AveragePool2D]) -> Converter:
+    def convert(op: OpImport) -> None:
+        op.count((1, 1))
+        o = op.options("Pool2DOptions")
+        w = window(op, o, _rank4(op, 0)[1:3], (o.FilterHeight(), o.FilterWidth()))
+        op.emit(kind(op.name(), op.x(), op.y(), w, op.activation(o)))
+
+    return convert
+
+
+CODE = tflite.BuiltinOperator
+CONVERTERS: dict[int, Converter] = {
+    CODE.AVERAGE_POOL_2D: _pool(AveragePool2D),
+    CODE.CONV_2D: _conv2d,
+    CODE.DEPTHWISE_CONV_2D: _depthwise,
+    CODE.FULLY_CONNECTED: _fully_connected,
+    CODE.MAX_POOL_2D: _pool(MaxPool2D),
+    CODE.TRANSPOSE_CONV: _transpose_conv,
+}

@@ -1,0 +1,84 @@
+"""Quantized sum and difference: both operands are brought to twice the larger scale first.
+
+TFLite's 8 and 16 bit ADD and SUB: y = requantize(rescale(a << L) +- rescale(b << L)), with L = 20 for
+int8 and 15 for int16, so that sums of rescaled operands stay below 2**30.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .cases import Draw, draw_quant, one_op_graph
+from .elementwise import ACTIVATIONS, draw_broadcast
+from .fixed_point import activation_range, quantize_multiplier, requantize_double
+from .graph import Graph
+from .op import Activation, Op, Problem, Tensors
+from .types import DType, Tensor
+
+
+@dataclass(frozen=True)
+class AdditiveScales:
+    """Real factors of operand a, operand b and the output, each below 1; `left_shift` of the operands."""
+
+    a: float
+    b: float
+    y: float
+    left_shift: int
+
+
+def additive_scales(
+    tensors: Tensors, a: str, b: str, y: str, precision: type[np.float32] | type[np.float64]
+) -> AdditiveScales:
+    """Scale factors, computed in `precision` from the float32 scales."""
+    qa, qb, qy = tensors[a].quant, tensors[b].quant, tensors[y].quant
+    assert qa and qb and qy
+    left_shift = 15 if tensors[y].dtype is DType.INT16 else 20
+    sa, sb, sy = precision(qa.s), precision(qb.s), precision(qy.s)
+    twice = precision(2) * max(sa, sb)
+    return AdditiveScales(
+        float(sa / twice), float(sb / twice), float(twice / (precision(1 << left_shift) * sy)), left_shift
+    )
+
+
+def scale_problems(scales: AdditiveScales) -> Iterable[Problem]:
+    """The output factor must be below 1, as TFLite requires."""
+    if not scales.y < 1:
+        yield Problem(
+            "the output scale is too small for the operands",
+            f"factor {scales.y:.6g}, must be below 1",
+            "quantize the output with a larger scale",
+        )
+
+
+def additive_sum(
+    tensors: Tensors,
+    names: tuple[str, str, str],
+    operands: tuple[np.ndarray, np.ndarray],
+    scales: AdditiveScales,
+    sign: int,
+    activation: Activation,
+) -> np.ndarray:
+    """a + sign * b on stored values of (a, b, y); int64 array of clamped stored values."""
+    parts = []
+    for name, q, real in zip(names[:2], operands, (scales.a, scales.b), strict=True):
+        shifted = (q.astype(np.int64) - tensors[name].zero_point) << scales.left_shift
+        parts.append(requantize_double(shifted, *quantize_multiplier(real)))
+    y = tensors[names[2]]
+    total = requantize_double(parts[0] + sign * parts[1], *quantize_multiplier(scales.y)) + y.zero_point
+    return np.clip(total, *activation_range(activation, y))
+
+
+def draw_additive(draw: Draw, make: Callable[[Activation], Op]) -> Graph:
+    """A random one-op graph of add or sub."""
+    dtype = draw.choice(list(ACTIVATIONS))
+    shape_a, shape_b = draw_broadcast(draw)
+    low = -6 if dtype is DType.INT8 else -4
+    tensors = [
+        Tensor("a", shape_a, dtype, draw_quant(draw, dtype, low, 0)),
+        Tensor("b", shape_b, dtype, draw_quant(draw, dtype, low, 0)),
+        Tensor("y", (), dtype, draw_quant(draw, dtype, low, 2)),
+    ]
+    return one_op_graph(make(draw.choice(list(Activation))), tensors)

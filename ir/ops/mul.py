@@ -1,0 +1,73 @@
+"""mul: element-wise product with broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..cases import Draw, draw_quant, one_op_graph
+from ..elementwise import (
+    ACTIVATIONS,
+    binary_problems,
+    draw_broadcast,
+    infer_broadcast,
+    reach,
+    rescale,
+    scale_ratio_problems,
+)
+from ..fixed_point import activation_range
+from ..graph import Graph
+from ..op import Activation, Arrays, Op, Problem, Tensors
+from ..types import DType, Tensor
+from ..weighted import float_clamp
+
+
+@dataclass(frozen=True)
+class Mul(Op):
+    """y = act(a * b); a, b, y int8, int16 or float32, shapes broadcast as in NumPy."""
+
+    a: str
+    b: str
+    y: str
+    activation: Activation = Activation.NONE
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("a", "b")
+
+    def rules(self, tensors: Tensors) -> Iterable[Problem]:
+        problems = list(binary_problems(tensors, self.a, self.b, self.y))
+        yield from problems
+        if not problems and tensors[self.a].dtype is not DType.FLOAT32:
+            bound = reach(tensors[self.a]) * reach(tensors[self.b])
+            yield from scale_ratio_problems(self.ratio(tensors), bound)
+
+    def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
+        return infer_broadcast(tensors, self.a, self.b)
+
+    def ratio(self, tensors: Tensors) -> float:
+        """Product of the operands' scales over the output's scale."""
+        a, b, y = (tensors[n].quant for n in (self.a, self.b, self.y))
+        assert a and b and y
+        return a.s * b.s / y.s
+
+    def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
+        a, b = inputs
+        if a.dtype == np.float32:
+            return (float_clamp(a * b, self.activation),)
+        y = tensors[self.y]
+        centred = [q.astype(np.int64) - tensors[n].zero_point for q, n in ((a, self.a), (b, self.b))]
+        product = rescale(centred[0] * centred[1], self.ratio(tensors)) + y.zero_point
+        return (np.clip(product, *activation_range(self.activation, y)),)
+
+    @classmethod
+    def case(cls, draw: Draw) -> Graph:
+        dtype = draw.choice(list(ACTIVATIONS))
+        shape_a, shape_b = draw_broadcast(draw)
+        tensors = [
+            Tensor("a", shape_a, dtype, draw_quant(draw, dtype)),
+            Tensor("b", shape_b, dtype, draw_quant(draw, dtype)),
+            Tensor("y", (), dtype, draw_quant(draw, dtype, 1, 4)),
+        ]
+        return one_op_graph(cls("mul", "a", "b", "y", draw.choice(list(Activation))), tensors)

@@ -1,0 +1,175 @@
+"""Which blocks may share bytes while both are needed, and rigid groups of blocks that do.
+
+Two blocks needed at the same step may overlap in two ways only:
+- they hold the same bytes where they overlap (views: reshape, concat, split, state content), or
+- one is overwritten by the other as an op reads it and writes that, by an alias its kernel declares;
+  then the overwritten one must not be needed after the op.
+An input and an output of one op overlap only at a distance its kernel declares, views included.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from .demand import Demand
+from .kernel import Alias
+from .lives import Timeline
+
+Distance = int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Bytes [start, start + size) of a block are those of `origin` from `offset` on."""
+
+    start: int
+    size: int
+    origin: str
+    offset: int
+
+
+class Overlaps:
+    """Answers, for two blocks and the distance between them, whether they may overlap like that."""
+
+    def __init__(self, need: Demand, time: Timeline) -> None:
+        self.need = need
+        self.time = time
+        self._incoming: dict[str, list[Alias]] = defaultdict(list)
+        self._declared: dict[tuple[str, str], set[Distance]] = defaultdict(set)
+        self._overwrites: dict[tuple[str, str], set[Distance]] = defaultdict(set)
+        for alias in time.aliases:
+            self._declared[alias.a, alias.b].add(alias.delta)
+            if alias.view:
+                self._incoming[alias.b].append(alias)
+            else:
+                self._overwrites[alias.a, alias.b].add(alias.delta)
+        self._runs: dict[str, tuple[Run, ...]] = {}
+        self._operands = {(x, y) for op in time.order for x in op.inputs for y in op.outputs}
+
+    def content(self, name: str) -> tuple[Run, ...]:
+        """Where each byte of a block comes from, in order of address; views are followed to their origin."""
+        if name not in self._runs:
+            runs = [Run(0, self.time.blocks[name].size, name, 0)]
+            for alias in self._incoming[name]:
+                # Byte i of b is byte i + delta of a. Bytes already told by an earlier alias stay.
+                for run in self.content(alias.a):
+                    runs = _overlay(
+                        runs, Run(run.start - alias.delta, run.size, run.origin, run.offset), name
+                    )
+            self._runs[name] = tuple(runs)
+        return self._runs[name]
+
+    def legal(self, a: str, b: str, distance: Distance) -> bool:
+        """Whether `b` may lie `distance` bytes after `a` while both are needed."""
+        low, high = max(0, distance), min(self.time.blocks[a].size, distance + self.time.blocks[b].size)
+        if low >= high:
+            return True
+        if (a, b) in self._siblings:
+            return False
+        for x, y, d in ((a, b, distance), (b, a, -distance)):
+            if (x, y) in self._operands and d not in self._declared[x, y]:
+                return False
+            if self._overwritten(x, y, d):
+                return True
+        return self._same_bytes(a, b, distance, low, high)
+
+    @cached_property
+    def _siblings(self) -> set[tuple[str, str]]:
+        """Pairs of outputs of one op, both ways round: always apart."""
+        return {(x, y) for op in self.time.order for x in op.outputs for y in op.outputs if x != y}
+
+    def _overwritten(self, a: str, b: str, distance: Distance) -> bool:
+        """Whether the op that writes `b` may do so over `a`, which is needed no longer then."""
+        blocks = self.time.blocks
+        return (
+            distance in self._overwrites[a, b]
+            and blocks[a].end == blocks[b].start
+            and a not in self.need.extern
+        )
+
+    def _same_bytes(self, a: str, b: str, distance: Distance, low: int, high: int) -> bool:
+        """Whether bytes [low, high) of `a` are those of `b` at that distance."""
+        mine = _clip(self.content(a), low, high)
+        theirs = _clip(
+            [Run(r.start + distance, r.size, r.origin, r.offset) for r in self.content(b)], low, high
+        )
+        cuts = sorted({r.start for r in (*mine, *theirs)})
+        return all(_origin(mine, at) == _origin(theirs, at) for at in cuts)
+
+    @cached_property
+    def distances(self) -> dict[tuple[str, str], tuple[Distance, ...]]:
+        """Every pair needed at one step (a before b in name table order) -> legal overlapping distances."""
+        sources: dict[str, list[tuple[str, Run]]] = defaultdict(list)
+        for name in self.time.blocks:
+            for run in self.content(name):
+                sources[run.origin].append((name, run))
+        index = {name: i for i, name in enumerate(self.time.blocks)}
+        found: dict[tuple[str, str], set[Distance]] = defaultdict(set)
+        for uses in sources.values():
+            for i, (a, mine) in enumerate(uses):
+                for b, theirs in uses[i + 1 :]:
+                    if (
+                        a != b
+                        and mine.offset < theirs.offset + theirs.size
+                        and theirs.offset < mine.offset + mine.size
+                    ):
+                        _add(found, index, a, b, (mine.start - mine.offset) - (theirs.start - theirs.offset))
+        for (a, b), deltas in self._overwrites.items():
+            for delta in deltas:
+                _add(found, index, a, b, delta)
+        return {
+            (a, b): tuple(
+                sorted(d for d in found.get((a, b), ()) if self._fits(a, b, d) and self.legal(a, b, d))
+            )
+            for a, b in self._pairs()
+        }
+
+    def _pairs(self) -> Iterable[tuple[str, str]]:
+        blocks = list(self.time.blocks.values())
+        for i, a in enumerate(blocks):
+            for b in blocks[i + 1 :]:
+                if a.meets(b):
+                    yield a.name, b.name
+
+    def _fits(self, a: str, b: str, distance: Distance) -> bool:
+        """Whether both can be aligned at that distance."""
+        return distance % min(self.time.blocks[a].align, self.time.blocks[b].align) == 0
+
+
+def _add(found: dict[tuple[str, str], set[int]], index: dict[str, int], a: str, b: str, delta: int) -> None:
+    if index[a] < index[b]:
+        found[a, b].add(delta)
+    else:
+        found[b, a].add(-delta)
+
+
+def _clip(runs: Iterable[Run], low: int, high: int) -> list[Run]:
+    """The parts of runs that lie in [low, high)."""
+    clipped = []
+    for r in runs:
+        start, end = max(r.start, low), min(r.start + r.size, high)
+        if start < end:
+            clipped.append(Run(start, end - start, r.origin, r.offset + start - r.start))
+    return clipped
+
+
+def _origin(runs: list[Run], at: int) -> tuple[str, int]:
+    return next((r.origin, r.offset + at - r.start) for r in runs if r.start <= at < r.start + r.size)
+
+
+def _overlay(runs: list[Run], new: Run, own: str) -> list[Run]:
+    """Replace the bytes of `own` that `new` covers."""
+    result: list[Run] = []
+    for run in runs:
+        covered = _clip([new], run.start, run.start + run.size) if run.origin == own else []
+        if not covered:
+            result.append(run)
+            continue
+        (part,) = covered
+        result.extend(_clip([run], run.start, part.start))
+        result.append(part)
+        result.extend(_clip([run], part.start + part.size, run.start + run.size))
+    return result

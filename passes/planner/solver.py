@@ -1,0 +1,87 @@
+"""Offsets by constraint programming: better packings than greedy, and proven bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ortools.sat.python import cp_model
+
+from .alias import Overlaps
+from .lives import Block
+from .offsets import Packing, round_up
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The best packing known and the proven lower bound, in bytes."""
+
+    packing: Packing
+    bound: int
+
+
+def solve(overlaps: Overlaps, start: Packing, bound: int, time_limit_s: float) -> Solution:
+    """Improve a packing by CP-SAT, choosing aliases and offsets together; what is outside the arena stays.
+
+    One variable per block, in units of the alignment. Two blocks needed at one step are apart, or at a
+    distance at which they may overlap. Deterministic: one worker, fixed seed, and `time_limit_s` in the
+    solver's deterministic time, which does not depend on the machine.
+    """
+    if start.size <= bound:
+        return Solution(start, bound)
+    model = _Model(overlaps, start, bound)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 0
+    solver.parameters.max_deterministic_time = time_limit_s
+    status = solver.solve(model.model)
+    if status == cp_model.INFEASIBLE:  # nothing smaller than the start exists
+        return Solution(start, start.size)
+    proven = max(bound, min(start.size, round(solver.best_objective_bound) * model.unit))
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return Solution(start, proven)
+    offsets = {name: solver.value(var) * model.unit for name, var in model.offsets.items()}
+    size = round_up(max(offset + overlaps.time.blocks[n].size for n, offset in offsets.items()), model.unit)
+    return Solution(Packing(size, offsets, start.pinned), min(proven, size))
+
+
+class _Model:
+    """The constraint model; all numbers in units of the alignment."""
+
+    def __init__(self, overlaps: Overlaps, start: Packing, bound: int) -> None:
+        self.unit = overlaps.need.alignment
+        self.model = cp_model.CpModel()
+        blocks = [overlaps.time.blocks[name] for name in start.offsets]
+        self.size = self.model.new_int_var(bound // self.unit, start.size // self.unit - 1, "arena")
+        self.offsets = {b.name: self._offset(b, start.size) for b in blocks}
+        for (a, b), distances in overlaps.distances.items():
+            if a in self.offsets and b in self.offsets:
+                self._pair(overlaps.time.blocks[a], overlaps.time.blocks[b], distances)
+        for name, offset in start.offsets.items():
+            self.model.add_hint(self.offsets[name], offset // self.unit)
+        self.model.minimize(self.size)
+
+    def _units(self, size: int) -> int:
+        return round_up(size, self.unit) // self.unit
+
+    def _offset(self, block: Block, limit: int) -> cp_model.IntVar:
+        top = limit // self.unit - self._units(block.size)
+        if block.align == self.unit:
+            var = self.model.new_int_var(0, max(0, top), block.name)
+        else:
+            stride = block.align // self.unit
+            var = self.model.new_int_var_from_domain(
+                cp_model.Domain.from_values(list(range(0, max(0, top) + 1, stride))), block.name
+            )
+        self.model.add(var + self._units(block.size) <= self.size)
+        return var
+
+    def _pair(self, a: Block, b: Block, distances: tuple[int, ...]) -> None:
+        if not a.size or not b.size:
+            return
+        x, y = self.offsets[a.name], self.offsets[b.name]
+        ways = [self.model.new_bool_var("") for _ in range(2 + len(distances))]
+        self.model.add(x + self._units(a.size) <= y).only_enforce_if(ways[0])
+        self.model.add(y + self._units(b.size) <= x).only_enforce_if(ways[1])
+        for way, distance in zip(ways[2:], distances, strict=True):
+            self.model.add(y - x == distance // self.unit).only_enforce_if(way)
+        self.model.add_exactly_one(ways) if not distances else self.model.add_bool_or(ways)

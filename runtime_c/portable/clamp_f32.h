@@ -1,0 +1,7 @@
+#pragma once
+
+/* x clamped to [low, high]; NaN stays NaN. */
+static inline float pl_clamp_f32(float x, float low, float high)
+{
+    return x < low ? low : x > high ? high : x;
+}

@@ -1,0 +1,3 @@
+#pragma once
+#include "copy2d.h"
+#include "pad.h"

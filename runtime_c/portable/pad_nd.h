@@ -1,0 +1,3 @@
+#pragma once
+#include "copy_nd.h"
+#include "pad.h"
