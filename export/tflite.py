@@ -90,7 +90,13 @@ def _handle(out: OutSubgraph, state: State) -> int:
     """A handle to the variable `state.name`; handles of one name are the same variable."""
     index = out.add(OutTensor(f"{state.name}/handle", (), tflite.TensorType.RESOURCE))
     out.ops.append(
-        OutOp(CODE.VAR_HANDLE, (), (index,), 1, ("VarHandleOptions", {"Container": "", "SharedName": state.name}))
+        OutOp(
+            CODE.VAR_HANDLE,
+            (),
+            (index,),
+            1,
+            ("VarHandleOptions", {"Container": "", "SharedName": state.name}),
+        )
     )
     return index
 
@@ -103,7 +109,9 @@ def _write_handles(main: OutSubgraph, init: OutSubgraph, states: list[State]) ->
     for state in states:
         handle = _handle(init, state)
         value = init.add(
-            OutTensor(f"{state.name}/initial", state.shape, TYPE_CODES[state.dtype], state.quant, state.initial)
+            OutTensor(
+                f"{state.name}/initial", state.shape, TYPE_CODES[state.dtype], state.quant, state.initial
+            )
         )
         init.ops.append(_variable_op(CODE.ASSIGN_VARIABLE, (handle, value), ()))
     return {state.name: _handle(main, state) for state in states}

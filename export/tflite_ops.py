@@ -96,12 +96,16 @@ class OpWriter:
     def emit(
         self, code: int, inputs: list[int], outputs: tuple[str, ...], options: str = "", **fields: Any
     ) -> None:
-        """Append an operator whose version follows from the type of its first value."""
+        """Append an operator whose version follows from the type of its first value.
+
+        Absent operands at the end are left out: the interpreter for microcontrollers crashes on -1 there.
+        """
+        while inputs and inputs[-1] < 0:
+            inputs = inputs[:-1]
         ys = tuple(self.value(y) for y in outputs)
         types = {v: k for k, v in TYPE_CODES.items()}
-        first = next((i for i in (*inputs, *ys) if self.out.tensors[i].type_code in (
-            TYPE_CODES[DType.INT8], TYPE_CODES[DType.INT16])), ys[0])  # fmt: skip
-        dtype = types[self.out.tensors[first].type_code]
+        dtypes = [types[self.out.tensors[i].type_code] for i in (*inputs, *ys) if i >= 0]
+        dtype = next((d for d in dtypes if d in (DType.INT8, DType.INT16)), dtypes[0])
         chosen = (options, fields) if options else None
         self.out.ops.append(OutOp(code, tuple(inputs), ys, version(code, dtype), chosen))
 
@@ -205,7 +209,11 @@ def _cast(w: OpWriter, op: Cast) -> None:
 
 
 def _relu(w: OpWriter, op: Relu) -> None:
-    codes = {Activation.RELU: CODE.RELU, Activation.RELU6: CODE.RELU6, Activation.RELU_N1_TO_1: CODE.RELU_N1_TO_1}
+    codes = {
+        Activation.RELU: CODE.RELU,
+        Activation.RELU6: CODE.RELU6,
+        Activation.RELU_N1_TO_1: CODE.RELU_N1_TO_1,
+    }
     if op.activation not in codes:
         raise w.cannot(op, f"activation {op.activation.value}")
     w.emit(codes[op.activation], [w.value(op.x)], (op.y,))

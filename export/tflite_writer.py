@@ -115,7 +115,9 @@ class _Serialiser:
         return self.table("Buffer", Data=self.b.EndVector())
 
     def code(self, code: int, version: int) -> int:
-        return self.table("OperatorCode", DeprecatedBuiltinCode=min(code, 127), Version=version, BuiltinCode=code)
+        return self.table(
+            "OperatorCode", DeprecatedBuiltinCode=min(code, 127), Version=version, BuiltinCode=code
+        )
 
     def subgraph(self, graph: OutSubgraph) -> int:
         tensors = self.offsets([self.tensor(t) for t in graph.tensors])
@@ -128,7 +130,11 @@ class _Serialiser:
         if t.data is not None:
             buffer = len(self.buffers)
             self.buffers.append(self.buffer(t.data))
-        fields: dict[str, Any] = {"Shape": self.numbers(t.shape, np.int32), "Type": t.type_code, "Buffer": buffer}
+        fields: dict[str, Any] = {
+            "Shape": self.numbers(t.shape, np.int32),
+            "Type": t.type_code,
+            "Buffer": buffer,
+        }
         fields["Name"] = self.b.CreateString(t.name)
         if t.quant is not None:
             fields["Quantization"] = self.quant(t.quant)

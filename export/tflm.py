@@ -65,7 +65,9 @@ class TflmReference:
             self._interpreter = runtime.Interpreter.from_bytes(
                 self.model,
                 arena_size=(1 << 20) + 4 * total + 4096 * len(self.graph.ops),
-                intrepreter_config=config.kPreserveAllTensors if self.preserve else config.kAllocationRecording,
+                intrepreter_config=config.kPreserveAllTensors
+                if self.preserve
+                else config.kAllocationRecording,
             )
         except RuntimeError as error:
             raise UserError("TensorFlow Lite Micro cannot load the model", found=str(error)) from None

@@ -62,11 +62,15 @@ def read_model_file(path: str | Path) -> bytes:
 def _unknown_format(path: str | Path, data: bytes) -> UserError:
     if Path(path).suffix.lower() == ".onnx" or _looks_like_onnx(data):
         return UserError(
-            f"{path}: ONNX import is not available yet", accepted=_ACCEPTED, hint="convert the model to .tflite"
+            f"{path}: ONNX import is not available yet",
+            accepted=_ACCEPTED,
+            hint="convert the model to .tflite",
         )
     for magic, kind, hint in _OTHER_FORMATS:
         if data.startswith(magic):
-            return UserError(f"{path}: not a TensorFlow Lite model", found=kind, accepted=_ACCEPTED, hint=hint)
+            return UserError(
+                f"{path}: not a TensorFlow Lite model", found=kind, accepted=_ACCEPTED, hint=hint
+            )
     return UserError(
         f"{path}: not a model file",
         rule="a TensorFlow Lite file carries TFL3 at byte 4",

@@ -25,7 +25,9 @@ CONVERTERS: Mapping[int, Converter] = {
 """Every supported operator, by its builtin code."""
 
 
-def import_tflite(data: bytes, source: str, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
+def import_tflite(
+    data: bytes, source: str, input_shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> Graph:
     """The graph in the bytes of a .tflite file.
 
     source        path for messages; its stem names the graph
@@ -51,9 +53,7 @@ def value_names(data: bytes, source: str) -> tuple[str, ...]:
     return tensor_names(t.name for t in parse_model(data, source).subgraphs[0].tensors)[1]
 
 
-def _inputs(
-    model: RawModel, builder: GraphBuilder, wanted: Mapping[str, tuple[int, ...]]
-) -> tuple[str, ...]:
+def _inputs(model: RawModel, builder: GraphBuilder, wanted: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
     """Define the graph's inputs; notes whether a shape differs from the file's."""
     names = tuple(builder.names[i] for i in builder.graph.inputs)
     if unknown := [n for n in wanted if n not in names]:
@@ -84,7 +84,9 @@ def _finished(model: RawModel, builder: GraphBuilder, inputs: tuple[str, ...]) -
         outputs = tuple(builder.value(i) for i in builder.graph.outputs)
     except Unsupported as error:
         problem = error.problems[0]
-        raise UserError(f"{model.source}: an output cannot be compiled", rule=problem.rule, found=problem.found) from None
+        raise UserError(
+            f"{model.source}: an output cannot be compiled", rule=problem.rule, found=problem.found
+        ) from None
     used = {*inputs, *outputs, *(v for op in builder.ops for v in (*op.inputs, *op.outputs))}
     return Graph(
         name=graph_name(model.source),

@@ -44,9 +44,13 @@ class Variables:
         if state is None:
             self.bytes_left -= tensor.size_bytes
             if self.bytes_left < 0:
-                raise Unsupported(f"states take at most {MAX_STATE_BYTES} bytes", f"{wanted!r} {list(tensor.shape)}")
+                raise Unsupported(
+                    f"states take at most {MAX_STATE_BYTES} bytes", f"{wanted!r} {list(tensor.shape)}"
+                )
             taken = {s.name for s in self.states.values()}
-            name = next(n for i in range(len(taken) + 1) if (n := f"{wanted}_{i}" if i else wanted) not in taken)
+            name = next(
+                n for i in range(len(taken) + 1) if (n := f"{wanted}_{i}" if i else wanted) not in taken
+            )
             fill = tensor.zero_point if tensor.dtype is DType.INT8 else 0
             initial = np.full(tensor.shape, fill, tensor.dtype.numpy)
             state = self.states[key] = State(name, tensor.shape, tensor.dtype, tensor.quant, initial)
@@ -134,7 +138,9 @@ class GraphBuilder:
         raw = self.graph.tensors[index]
         dtype = dtype_of(raw)
         if raw.data is None:
-            raise Unsupported("the operand must be a value", f"{printable(raw.name)!r} is {raw.type_name} state")
+            raise Unsupported(
+                "the operand must be a value", f"{printable(raw.name)!r} is {raw.type_name} state"
+            )
         data = constant_data(self.model.source, raw, dtype)
         self.define(index, Tensor(self.names[index], data.shape, dtype, quant_of(raw, dtype), data))
         return self.names[index]
@@ -204,7 +210,9 @@ class OpImport:
         """Account for `count` bytes of constants read; sharing makes a small file expensive otherwise."""
         self.builder.read_left -= count
         if self.builder.read_left < 0:
-            raise malformed(self.builder.model.source, "constants are shared by more operators than any real model has")
+            raise malformed(
+                self.builder.model.source, "constants are shared by more operators than any real model has"
+            )
 
     # --- options --------------------------------------------------------------------------------
 

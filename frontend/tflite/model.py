@@ -90,7 +90,9 @@ class RawModel:
     subgraphs: tuple[RawSubgraph, ...]
 
 
-def malformed(source: str, found: str, rule: str = "the file must be a well-formed TensorFlow Lite model") -> UserError:
+def malformed(
+    source: str, found: str, rule: str = "the file must be a well-formed TensorFlow Lite model"
+) -> UserError:
     """The error for a file that breaks its own format, as opposed to one that asks for too much."""
     hint = "export the model again; the file may be truncated or damaged"
     return UserError(f"{source}: not a valid TensorFlow Lite model", rule=rule, found=found, hint=hint)
@@ -99,7 +101,9 @@ def malformed(source: str, found: str, rule: str = "the file must be a well-form
 def parse_model(data: bytes, source: str) -> RawModel:
     """Parse a whole file. Raises UserError when it is not a well-formed TensorFlow Lite model."""
     if data[4:8] != IDENTIFIER:
-        raise malformed(source, f"bytes 4 to 8 are {data[4:8]!r}", "a TensorFlow Lite file carries TFL3 at byte 4")
+        raise malformed(
+            source, f"bytes 4 to 8 are {data[4:8]!r}", "a TensorFlow Lite file carries TFL3 at byte 4"
+        )
     try:
         verify_flatbuffer(data, MODEL)
     except FlatbufferError as error:
@@ -145,7 +149,9 @@ class _Parser:
         if buffer.Offset() > 1:
             start, size = int(buffer.Offset()), int(buffer.Size())
             if start + size > len(self.data):
-                raise malformed(self.source, f"buffer {index} lies at byte {start} to {start + size} of {len(self.data)}")
+                raise malformed(
+                    self.source, f"buffer {index} lies at byte {start} to {start + size} of {len(self.data)}"
+                )
             return np.frombuffer(self.data, np.uint8, size, start) if size else None
         view = buffer.DataAsNumpy()
         return None if isinstance(view, int) or view.size == 0 else view
@@ -164,7 +170,9 @@ class _Parser:
     def in_range(self, indices: tuple[int, ...], low: int, count: int, what: str) -> None:
         for i in indices:
             if not low <= i < count:
-                raise malformed(self.source, f"{what} refers to tensor {i} of {count}", "tensor references must exist")
+                raise malformed(
+                    self.source, f"{what} refers to tensor {i} of {count}", "tensor references must exist"
+                )
 
     def op(self, op: Any, index: int, codes: list[tuple[int, str]], count: int) -> RawOp:
         if op.OpcodeIndex() >= len(codes):
@@ -179,7 +187,9 @@ class _Parser:
         if t.Buffer() >= max(len(buffers), 1):
             raise malformed(self.source, f"{what} refers to buffer {t.Buffer()} of {len(buffers)}")
         if t.ShapeLength() > MAX_RANK or t.ShapeSignatureLength() > MAX_RANK:
-            raise malformed(self.source, f"{what} has {t.ShapeLength()} dimensions", f"at most {MAX_RANK} dimensions")
+            raise malformed(
+                self.source, f"{what} has {t.ShapeLength()} dimensions", f"at most {MAX_RANK} dimensions"
+            )
         return RawTensor(
             name=_text(t.Name()),
             shape=None if t.ShapeIsNone() else _ints(t.ShapeAsNumpy()),
@@ -198,7 +208,9 @@ class _Parser:
         scale = () if quant.ScaleLength() == 0 else tuple(float(s) for s in quant.ScaleAsNumpy())
         zero = _ints(quant.ZeroPointAsNumpy()) or (0,) * len(scale)
         if not all(math.isfinite(s) and s > 0 for s in scale):
-            raise malformed(self.source, f"{what} has scale {min(scale)}", "scales must be positive and finite")
+            raise malformed(
+                self.source, f"{what} has scale {min(scale)}", "scales must be positive and finite"
+            )
         if len(zero) == 1:
             zero = zero * len(scale)
         if len(zero) != len(scale):

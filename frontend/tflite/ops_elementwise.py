@@ -102,7 +102,9 @@ def _dequantize(op: OpImport) -> None:
         op.emit(Dequantize(op.name(), op.x(), op.y()))
         return
     if x.data is None:
-        raise Unsupported("float16 is for constants", f"{x.name!r} is computed", "convert with float32 activations")
+        raise Unsupported(
+            "float16 is for constants", f"{x.name!r} is computed", "convert with float32 activations"
+        )
     if dtype_of(op.builder.graph.tensors[op.raw.outputs[0]]) is not DType.FLOAT32:
         raise Unsupported("float16 is widened to float32", "another output type")
     op.reserve(2 * x.size_bytes)

@@ -58,7 +58,11 @@ def _reshape(op: OpImport) -> None:
 
 def _resolved(target: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     known = prod(n for n in target if n != -1)
-    if target.count(-1) > 1 or any(n < -1 for n in target) or (-1 in target and (known == 0 or prod(shape) % known)):
+    if (
+        target.count(-1) > 1
+        or any(n < -1 for n in target)
+        or (-1 in target and (known == 0 or prod(shape) % known))
+    ):
         raise Unsupported("a reshape must keep the number of elements", f"{list(shape)} to {list(target)}")
     return tuple(prod(shape) // known if n == -1 else n for n in target)
 
@@ -68,7 +72,11 @@ def _squeeze(op: OpImport) -> None:
     op.count((1, 1))
     shape = op.shape()
     options = op.options("SqueezeOptions") if op.raw.options is not None else None
-    named = [] if options is None else [options.SqueezeDims(i) for i in range(min(options.SqueezeDimsLength(), 8))]
+    named = (
+        []
+        if options is None
+        else [options.SqueezeDims(i) for i in range(min(options.SqueezeDimsLength(), 8))]
+    )
     drop = {axis_of(a, len(shape)) for a in named} or {i for i, n in enumerate(shape) if n == 1}
     if any(shape[i] != 1 for i in drop):
         raise Unsupported("squeezed dimensions have size 1", f"{sorted(drop)} of {list(shape)}")

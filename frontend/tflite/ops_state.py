@@ -67,7 +67,9 @@ def _call_once(op: OpImport) -> None:
         raise Unsupported("initialisation comes before every use of a variable", "behind a read or write")
     graph = graphs[index]
     if graph.inputs or graph.outputs:
-        raise Unsupported("an initialisation has no inputs and outputs", f"{len(graph.inputs)}, {len(graph.outputs)}")
+        raise Unsupported(
+            "an initialisation has no inputs and outputs", f"{len(graph.inputs)}, {len(graph.outputs)}"
+        )
     check_structure(builder.model, graph)
     init = GraphBuilder(builder.model, graph, builder.variables)
     init.run(INIT_CONVERTERS)

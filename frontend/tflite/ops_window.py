@@ -36,7 +36,9 @@ def _steps(what: str, height: int, width: int) -> Pair:
     return height, width
 
 
-def window(op: OpImport, options: Any, size: tuple[int, ...], kernel: Pair, dilation: Pair = (1, 1)) -> Window:
+def window(
+    op: OpImport, options: Any, size: tuple[int, ...], kernel: Pair, dilation: Pair = (1, 1)
+) -> Window:
     """SAME and VALID as explicit paddings, for an input (or, transposed, output) of `size` rows and columns."""
     _steps("kernel sizes", *kernel)
     stride = _steps("strides", options.StrideH(), options.StrideW())
@@ -92,9 +94,7 @@ def _transpose_conv(op: OpImport) -> None:
     kernel = _rank4(op, 1)[1:3]
     size = (shape[1], shape[2])
     w = window(op, o, size, (kernel[0], kernel[1]))
-    op.emit(
-        TransposeConv(op.name(), op.x(2), op.x(1), op.optional(3), op.y(), w, size, op.activation(o))
-    )
+    op.emit(TransposeConv(op.name(), op.x(2), op.x(1), op.optional(3), op.y(), w, size, op.activation(o)))
 
 
 def _pool(kind: type[MaxPool2D] | type[AveragePool2D]) -> Converter:

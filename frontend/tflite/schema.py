@@ -70,10 +70,6 @@ TENSOR = Table(
 )  # fmt: skip
 OPERATOR = Table("Operator", {0: _INT, 1: Vector(4), 2: Vector(4), 3: _BYTE, 4: Union(3, OPTIONS)})
 OPERATOR_CODE = Table("OperatorCode", {0: _BYTE, 1: Text(), 2: _INT, 3: _INT})
-SUBGRAPH = Table(
-    "SubGraph", {0: Tables(TENSOR), 1: Vector(4), 2: Vector(4), 3: Tables(OPERATOR), 4: Text()}
-)
+SUBGRAPH = Table("SubGraph", {0: Tables(TENSOR), 1: Vector(4), 2: Vector(4), 3: Tables(OPERATOR), 4: Text()})
 BUFFER = Table("Buffer", {0: Vector(1), 1: _LONG, 2: _LONG})
-MODEL = Table(
-    "Model", {0: _INT, 1: Tables(OPERATOR_CODE), 2: Tables(SUBGRAPH), 3: Text(), 4: Tables(BUFFER)}
-)
+MODEL = Table("Model", {0: _INT, 1: Tables(OPERATOR_CODE), 2: Tables(SUBGRAPH), 3: Text(), 4: Tables(BUFFER)})

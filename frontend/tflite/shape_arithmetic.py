@@ -32,7 +32,12 @@ def fold_shape_arithmetic(op: OpImport) -> bool:
         op.constant(np.array(op.shape(), DTYPES[op.options("ShapeOptions").OutType()].numpy))
         return True
     fold = _FOLDERS.get(op.raw.code)
-    if fold is None or len(op.raw.outputs) != 1 or not 1 <= len(op.raw.inputs) <= MAX_FOLDED or -1 in op.raw.inputs:
+    if (
+        fold is None
+        or len(op.raw.outputs) != 1
+        or not 1 <= len(op.raw.inputs) <= MAX_FOLDED
+        or -1 in op.raw.inputs
+    ):
         return False
     raw = [op.builder.graph.tensors[i] for i in (*op.raw.inputs, *op.raw.outputs)]
     if any(DTYPES.get(t.type_code) not in _INTEGERS for t in raw):

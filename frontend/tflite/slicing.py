@@ -27,7 +27,9 @@ class SliceSpec:
 def plain_slice(shape: tuple[int, ...], begin: tuple[int, ...], size: tuple[int, ...]) -> SliceSpec:
     """SLICE: a size of -1 reaches to the end."""
     if not len(shape) == len(begin) == len(size):
-        raise Unsupported("begin and size have one entry per dimension", f"{begin} and {size} for {list(shape)}")
+        raise Unsupported(
+            "begin and size have one entry per dimension", f"{begin} and {size} for {list(shape)}"
+        )
     sizes = tuple(n - b if s == -1 else s for n, b, s in zip(shape, begin, size, strict=True))
     return SliceSpec(begin, sizes, (1,) * len(shape), sizes)
 
@@ -67,12 +69,16 @@ def strided_slice(
     Raises Unsupported when the entries do not fit the input or the result is empty.
     """
     if not len(begin) == len(end) == len(strides):
-        raise Unsupported("begin, end and strides have the same length", f"{len(begin)}, {len(end)}, {len(strides)}")
+        raise Unsupported(
+            "begin, end and strides have the same length", f"{len(begin)}, {len(end)}, {len(strides)}"
+        )
     ellipses = [i for i in range(len(begin)) if masks.ellipsis >> i & 1]
     new_axes = sum(masks.new_axis >> i & ~masks.ellipsis >> i & 1 for i in range(len(begin)))
     skipped = len(shape) - (len(begin) - new_axes - len(ellipses))
     if len(ellipses) > 1 or skipped < 0:
-        raise Unsupported("at most one ellipsis, and no more entries than dimensions", f"{len(begin)} entries")
+        raise Unsupported(
+            "at most one ellipsis, and no more entries than dimensions", f"{len(begin)} entries"
+        )
     parts: list[tuple[int, int, int]] = []
     result: list[int] = []
     for i in range(len(begin)):

@@ -47,7 +47,9 @@ def dtype_of(raw: RawTensor) -> DType:
         accepted = ", ".join(d.value for d in DTYPES.values())
         raise Unsupported(f"element types are {accepted}", f"{printable(raw.name)!r} is {raw.type_name}")
     if raw.sparse:
-        raise Unsupported("tensors must be dense", f"{printable(raw.name)!r} is sparse", "densify before export")
+        raise Unsupported(
+            "tensors must be dense", f"{printable(raw.name)!r} is sparse", "densify before export"
+        )
     return DTYPES[raw.type_code]
 
 
@@ -123,7 +125,9 @@ def input_shape(source: str, name: str, raw: RawTensor, wanted: tuple[int, ...] 
                 found=f"{list(shape)}", accepted=f"{list(declared)}",
             )  # fmt: skip
     if problem := size_problem(shape):
-        raise UserError(f"{source}: input {name!r} has an impossible shape", rule=problem, found=f"{list(shape)}")
+        raise UserError(
+            f"{source}: input {name!r} has an impossible shape", rule=problem, found=f"{list(shape)}"
+        )
     return shape
 
 
@@ -135,7 +139,9 @@ def constant_data(source: str, raw: RawTensor, dtype: DType) -> np.ndarray:
         raise malformed(source, f"constant {name!r} is {list(shape)}", problem)
     needed = prod(shape) * dtype.itemsize
     if raw.data.size != needed:
-        raise malformed(source, f"constant {name!r} {dtype.value}{list(shape)} has {raw.data.size} of {needed} bytes")
+        raise malformed(
+            source, f"constant {name!r} {dtype.value}{list(shape)} has {raw.data.size} of {needed} bytes"
+        )
     if dtype is DType.BOOL:
         return (raw.data != 0).reshape(shape)
     return raw.data.view(dtype.numpy).reshape(shape)

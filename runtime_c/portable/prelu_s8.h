@@ -1,0 +1,33 @@
+#pragma once
+#include "elementwise.h"
+
+/* Parametric ReLU of int8, int8 alpha with broadcasting.
+ *
+ *   v = x - zero_x
+ *   y = saturate(zero_y + (v >= 0 ? rescale(v, multiplier, shift)
+ *                                 : rescale(v * (alpha - zero_alpha), multiplier_alpha, shift_alpha)))
+ *
+ * The output is `runs` runs of n elements; within a run x advances by step_a (0 or 1) and alpha by
+ * step_b, between runs as pl_broadcast says.
+ * Aliasing: y may be x. No scratch. Bounds: |v|, |v * alpha| below 2^30 after left shifts.
+ */
+typedef struct {
+    int32_t runs, n, step_a, step_b, outer_dims;
+    const int32_t *outer; /* [outer_dims][3] */
+    int32_t zero_x, zero_alpha, zero_y, multiplier, shift, multiplier_alpha, shift_alpha;
+} pl_prelu_s8_params;
+
+static void pl_prelu_s8(const int8_t *x, const int8_t *alpha, int8_t *y, const pl_prelu_s8_params *p)
+{
+    for (int32_t run = 0; run < p->runs; run++) {
+        int32_t ix = 0, ia = 0;
+        pl_broadcast(p->outer, p->outer_dims, run, &ix, &ia);
+        for (int32_t i = 0; i < p->n; i++, ix += p->step_a, ia += p->step_b) {
+            const int32_t v = x[ix] - p->zero_x;
+            const int32_t product = v * (alpha[ia] - p->zero_alpha);
+            const int32_t scaled = v >= 0 ? pl_rescale(v, p->multiplier, p->shift)
+                                          : pl_rescale(product, p->multiplier_alpha, p->shift_alpha);
+            *y++ = (int8_t)pl_clamp(scaled + p->zero_y, INT8_MIN, INT8_MAX);
+        }
+    }
+}
