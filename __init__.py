@@ -8,7 +8,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = frozenset({"compile", "doctor", "dump", "fit", "load", "operators", "profile", "verify"})
+_PUBLIC = frozenset({"compile", "doctor", "dump", "fit", "load", "operators", "profile", "run", "verify"})
 
 
 def __getattr__(name: str) -> Any:

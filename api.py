@@ -21,6 +21,7 @@ from .emulation.fit import Fit, fit_model
 from .emulation.footprint import FREE_STACK_BYTES, Footprint, measure
 from .emulation.profile import Profile, profile_library
 from .emulation.reference import ReferenceCheck, check_reference
+from .emulation.sequences import SequenceRun, run_sequences
 from .emulation.toolchain import find, tools
 from .emulation.verify import SEQUENCE, Verification, random_inputs, verify_library
 from .errors import UserError
@@ -30,7 +31,7 @@ from .passes import PASSES, run_passes
 from .passes.io_int8 import io_int8 as strip_io
 from .passes.planner.demand import InputMode
 
-__all__ = ["Compiled", "Verified", "compile", "doctor", "dump", "fit", "load", "operators", "profile", "verify"]
+__all__ = ["Compiled", "Verified", "compile", "doctor", "dump", "fit", "load", "operators", "profile", "run", "verify"]
 
 
 def load(model: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
@@ -208,6 +209,12 @@ def _samples(library: Library, samples: int, inputs: np.ndarray | Sequence[Mappi
     return [{graph.inputs[0]: x} for x in inputs.reshape(-1, *t.shape)]
 
 
+def _check_on(on: str) -> None:
+    if on not in ("qemu", "host"):
+        raise UserError(f"cannot run on {on!r}", accepted="qemu, host",
+                        hint="Renode and Unicorn are not supported yet" if on in ("renode", "unicorn") else "")
+
+
 def verify(
     path: str | Path, *, samples: int = 20, inputs: np.ndarray | None = None, on: str = "qemu",
     sanitize: bool = False, progress: Callable[[int], None] = lambda done: None,
@@ -216,15 +223,28 @@ def verify(
 
     Raises UserError: no library there, a tool is missing, or the program does not run.
     """
-    if on not in ("qemu", "host"):
-        raise UserError(f"cannot verify on {on!r}", accepted="qemu, host",
-                        hint="Renode and Unicorn are not supported yet" if on in ("renode", "unicorn") else "")
+    _check_on(on)
     library = _open(path)
     chosen = _samples(library, samples, inputs)
     reference = check_reference(library, chosen, SEQUENCE)
     return Verified(
         library, verify_library(library, Path(path), chosen, on, sanitize=sanitize, progress=progress), reference
     )
+
+
+def run(
+    path: str | Path, sequences: Sequence[np.ndarray | Sequence[Mapping[str, np.ndarray]]], *, on: str = "qemu",
+    progress: Callable[[int], None] = lambda done: None,
+) -> SequenceRun:
+    """Run the library in `path` on sequences of inputs, the state reset before each, and return its outputs.
+
+    sequences  each an array [steps, *shape of the input], or mappings from input name to array
+    Raises UserError: no library there, inputs that do not fit the model, a tool is missing, or the program
+    does not run.
+    """
+    _check_on(on)
+    library = _open(path)
+    return run_sequences(library, Path(path), [_samples(library, 0, s) for s in sequences], on, progress=progress)
 
 
 def lcg_samples(graph: Graph, count: int = 1) -> list[dict[str, np.ndarray]]:

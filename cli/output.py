@@ -15,8 +15,9 @@ from rich.table import Table
 
 from ..errors import UnsupportedModel, UserError
 
-out = Console(highlight=False, soft_wrap=True)
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
+_PIPE_WIDTH = 200  # columns where output is no terminal: tables are not cut to a guess of 80
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+messages = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 def print_error(error: UserError) -> None:

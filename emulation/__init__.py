@@ -6,7 +6,7 @@ from .elf import Elf
 from .elf import read as read_elf
 from .machines import TARGETS
 from .qemu import RunResult, inputs_capacity, run, run_host
-from .sizes import Sizes, section_sizes, stack_bytes
+from .sizes import Sizes, section_sizes, stack_bytes, stacks_bytes
 from .toolchain import Tool, Toolchain, cpu_flags, tools
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "section_sizes",
     "source",
     "stack_bytes",
+    "stacks_bytes",
     "tools",
 ]

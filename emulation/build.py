@@ -50,7 +50,9 @@ def build_elf(
     machine = machines.load(board.emulator.machine)
     cpu = toolchain.cpu_flags(board.core, board.features)
     common = (*cpu, *tools.specs, *toolchain.COMMON_FLAGS, *WARNINGS)
-    own = [f"UART_BASE={machine.uart_base:#x}u", *_unaligned_define(board)]
+    # timer marks take RAM of the board where the machine has no other
+    marks = 4096 if machines.layout(board).harness else 64
+    own = [f"UART_BASE={machine.uart_base:#x}u", f"GUEST_MAX_MARKS={marks}u", *_unaligned_define(board)]
     with tempfile.TemporaryDirectory(prefix="patchloom-build-") as name:
         folder = Path(name)
         job = _Job(
@@ -195,5 +197,6 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def _first_lines(text: str) -> str:
     lines = text.strip().splitlines()
     # errors first: warnings before them would push them out of the message
-    lines = [x for x in lines if "error" in x] or lines
+    wanted = re.compile(r"error|undefined reference|multiple definition|cannot find")
+    lines = [x for x in lines if wanted.search(x) and not x.startswith("collect2")] or lines
     return "\n".join(lines[:_MAX_MESSAGE_LINES])

@@ -19,6 +19,8 @@ _PLUGIN = Path(__file__).parent / "plugin"
 _SOURCES = ("counts.c", "m4_model.h", "qemu_plugin_api.h")
 TCG_PLUGIN = "tcg-plugin"
 ICOUNT = "icount"
+# QEMU 9 no longer loads plugins of interface version 1.
+_LAST_PLUGIN_QEMU = 8
 # Cycle models by core. A core that is not listed has none, and its cycles are unknown.
 _MODELS = {"cortex-m4": "m4"}
 
@@ -75,8 +77,11 @@ def cycle_model(core: str) -> str | None:
     return _MODELS.get(core)
 
 
-def source() -> str:
-    """How counting works on this machine: TCG_PLUGIN where the plugin builds, else ICOUNT."""
+def source(qemu: str = "qemu-system-arm") -> str:
+    """How counting works with this emulator: TCG_PLUGIN where the plugin builds and loads, else ICOUNT."""
+    version = toolchain.version_of(qemu)
+    if version is None or int(version.split(".")[0]) > _LAST_PLUGIN_QEMU:
+        return ICOUNT
     try:
         plugin()
     except UserError:

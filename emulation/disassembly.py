@@ -98,6 +98,8 @@ def _arm_flow(name: str, operands: str) -> tuple[int, int | None, bool]:
     if m is None or (m[1] == "b" and m[2] == "l"):
         return NEXT, None, False
     base, conditional = m[1], m[2] is not None
+    if "<__gnu_thumb1_case_" in operands:  # libgcc's table jump of ARMv6-M: the table follows the call
+        return SWITCH, None, conditional
     if base in ("bl", "blx"):
         target = _target(operands)
         return (CALL, target, conditional) if target is not None else (INDIRECT, None, conditional)

@@ -44,16 +44,19 @@ class Elf:
     symbols: tuple[Symbol, ...]
     data: bytes = field(repr=False)
 
+    def read(self, address: int, size: int) -> bytes | None:
+        """The bytes that are loaded at `address`, None when no section of the file holds them all."""
+        for s in self.sections:
+            inside = s.address <= address and address + size <= s.address + s.size_bytes
+            if inside and s.flags & SHF_ALLOC and s.kind != SHT_NOBITS:
+                at = s.offset + address - s.address
+                return self.data[at : at + size]
+        return None
+
     def word(self, address: int) -> int | None:
         """The 32-bit word that is loaded at `address`, None when no section of the file holds it."""
-        for s in self.sections:
-            if (
-                s.flags & SHF_ALLOC
-                and s.kind != SHT_NOBITS
-                and s.address <= address <= s.address + s.size_bytes - 4
-            ):
-                return int(struct.unpack_from("<I", self.data, s.offset + address - s.address)[0])
-        return None
+        data = self.read(address, 4)
+        return None if data is None else int.from_bytes(data, "little")
 
     def address(self, symbol: str) -> int:
         """Address of a symbol. Raises UserError when the file has none of that name."""
@@ -76,7 +79,7 @@ EM_ARM, EM_RISCV = 40, 243
 def read(path: Path) -> Elf:
     """Read an ELF file. Raises UserError when it is not one."""
     data = path.read_bytes()
-    if data[:4] != b"\x7fELF" or data[5] != 1:
+    if data[:4] != b"\x7fELF" or data[5:6] != b"\x01":
         raise UserError(f"{path.name} is not a little-endian ELF file")
     try:
         return _read(data)

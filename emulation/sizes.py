@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import elf
-from .stack import stack_bytes
+from .stack import stack_bytes, stacks_bytes
 
-__all__ = ["Sizes", "section_sizes", "stack_bytes"]
+__all__ = ["Sizes", "section_sizes", "stack_bytes", "stacks_bytes"]
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,14 @@ class _Code:
 
 
 def stack_bytes(program: Path, entry: str) -> int:
-    """Bytes of stack that a call of the function `entry` uses at most, callees included.
+    """Bytes of stack that a call of the function `entry` uses at most; see stacks_bytes."""
+    return stacks_bytes(program, [entry])[entry]
 
-    Every path through the code is followed from `entry`, with the change of sp by each instruction; library
+
+def stacks_bytes(program: Path, entries: Sequence[str]) -> dict[str, int]:
+    """Bytes of stack that a call of each function uses at most, callees included.
+
+    Every path through the code is followed, with the change of sp by each instruction; library
     functions are followed like any other. Interrupts are not included. Works for Thumb and RISC-V.
     Raises UserError, naming the function: recursion, a call through a pointer, an array of variable
     length, or a write to sp that is not understood.
@@ -37,7 +42,8 @@ def stack_bytes(program: Path, entry: str) -> int:
     order = sorted(insns)
     functions = {s.address: s for s in image.symbols if s.is_function}
     code = _Code(image, insns, order, {a: i for i, a in enumerate(order)}, functions)
-    return _function_bytes(image.address(entry) & ~1, code, {}, ())
+    known: dict[int, int] = {}
+    return {entry: _function_bytes(image.address(entry) & ~1, code, known, ()) for entry in entries}
 
 
 def _function_bytes(entry: int, code: _Code, known: dict[int, int], callers: tuple[int, ...]) -> int:
@@ -56,39 +62,39 @@ def _function_bytes(entry: int, code: _Code, known: dict[int, int], callers: tup
         if address in depth_at:
             _check_same_depth(address, depth, depth_at[address], code)
             continue
-        insn = code.insns.get(address)
-        if insn is None:
-            continue  # data after a call that does not return
+        insn = code.insns[address]
         depth_at[address] = depth
         depth += _growth(insn, code)
         deepest = max(deepest, depth)
         if insn.flow == dis.CALL:
             callee = _call_target(insn, code)
             deepest = max(deepest, depth + _function_bytes(callee, code, known, (*callers, entry)))
-        waiting += [(a, depth) for a in _successors(insn, code) if a is not None]
+        waiting += [(a, depth) for a in _successors(insn, code)]
     known[entry] = deepest
     return deepest
 
 
-def _successors(insn: dis.Insn, code: _Code) -> Sequence[int | None]:
+def _successors(insn: dis.Insn, code: _Code) -> Sequence[int]:
     after = insn.address + insn.size_bytes
     if insn.flow in (dis.RETURN, dis.STOP):
         return []
-    if insn.flow == dis.JUMP:
-        return [insn.target]
-    if insn.flow == dis.BRANCH:
-        return [insn.target, after]
-    if insn.flow == dis.CALL and after in code.functions:
+    if insn.flow == dis.CALL and (after in code.functions or after not in code.insns):
         return []  # a function ends with a call only when the callee does not return
     if insn.flow == dis.SWITCH:
         return _switch_targets(insn, code)
-    if insn.flow == dis.INDIRECT:
+    following = {dis.JUMP: [insn.target], dis.BRANCH: [insn.target, after]}.get(insn.flow, [after])
+    found = [a for a in following if a in code.insns]
+    if insn.flow != dis.INDIRECT and len(found) == len(following):
+        return found
+    if insn.flow != dis.INDIRECT:
         raise UserError(
-            f"the stack of {_name(insn.address, code)} is not known: it calls through a pointer",
-            found=insn.text,
-            exit_code=1,
+            f"{_name(insn.address, code)} continues where no code is", found=insn.text, exit_code=1
         )
-    return [after]
+    raise UserError(
+        f"the stack of {_name(insn.address, code)} is not known: it calls through a pointer",
+        found=insn.text,
+        exit_code=1,
+    )
 
 
 def _growth(insn: dis.Insn, code: _Code) -> int:
@@ -192,8 +198,11 @@ def _switch_targets(insn: dis.Insn, code: _Code) -> list[int]:
     """
     symbol = _function_of(insn.address, code)
     targets: set[int] = set()
-    if insn.text.startswith("tb"):
-        targets = _short_table(insn, 2 if insn.text.startswith("tbh") else 1, code)
+    if m := re.search(r"<__gnu_thumb1_case_([us])([qhs])i>", insn.text):
+        size = {"q": 1, "h": 2, "s": 4}[m[2]]
+        targets = _short_table(insn.address + 4, size, m[1] == "s" or size == 4, code)
+    elif insn.text.startswith("tb"):
+        targets = _short_table(insn.address + 4, 2 if insn.text.startswith("tbh") else 1, False, code)
     elif symbol is not None:
         # the table's address is one of the constants set up just before the jump
         tables = [_word_table(base, symbol, code) for base in _addresses_before(insn, code)]
@@ -207,16 +216,22 @@ def _switch_targets(insn: dis.Insn, code: _Code) -> list[int]:
     return sorted(targets)
 
 
-def _short_table(insn: dis.Insn, entry_bytes: int, code: _Code) -> set[int]:
-    base = insn.address + 4
+def _short_table(base: int, entry_bytes: int, signed: bool, code: _Code) -> set[int]:
+    """Destinations in a table that begins at `base`; its entries are distances from there in halfwords
+    (words of __gnu_thumb1_case_si: in bytes, in an aligned table)."""
+    at = base + 3 & ~3 if entry_bytes == 4 else base
+    scale = 1 if entry_bytes == 4 else 2
     targets: set[int] = set()
-    at = base
-    while not targets or at < min(targets):
-        word = code.image.word(at & ~3)
-        if word is None:
+    while not targets or at < min((t for t in targets if t > base), default=at):
+        raw = code.image.read(at, entry_bytes)
+        if raw is None:
             return set()
-        targets.add(base + 2 * (word >> 8 * (at & 3) & (1 << 8 * entry_bytes) - 1))
+        target = (base + scale * int.from_bytes(raw, "little", signed=signed)) & ~1
         at += entry_bytes
+        if target in code.insns:
+            targets.add(target)
+        elif any(raw):
+            return set()  # no table after all; a zero pads a table of bytes to a halfword
     return targets
 
 

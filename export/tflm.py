@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tflite
 
 from ..errors import UserError
 from ..frontend import import_tflite, value_names
+from ..frontend.tflite.model import parse_model
 from ..ir import Graph
 
-
-@dataclass(frozen=True, eq=False)
-class TflmResult:
-    """One inference: outputs in order, and every value of the main subgraph by its IR name (no constants)."""
-
-    outputs: tuple[np.ndarray, ...]
-    values: Mapping[str, np.ndarray]
+_SOURCE = "model.tflite"
 
 
 def tflm_version() -> str:
@@ -43,51 +38,76 @@ def _runtime() -> Any:
 class TflmReference:
     """A model loaded into TensorFlow Lite Micro; keeps its state between runs.
 
+    graph    the model as imported
+    version  of the interpreter's package
+
     The model is imported first, because the interpreter ends the process on models it cannot take.
 
     Raises UserError when the package is missing or the model cannot be imported or prepared.
     """
 
     def __init__(self, model: bytes, preserve: bool = True) -> None:
-        """preserve: keep all intermediate values, at the price of memory."""
-        self.model = model
-        self.graph: Graph = import_tflite(model, "model.tflite")
-        self.preserve = preserve
-        self._names = value_names(model, "model.tflite")
+        """preserve: keep all intermediate values for `values`, at the price of memory."""
+        self.version = tflm_version()
+        self.graph: Graph = import_tflite(model, _SOURCE)
+        _refuse_crashes(model)
+        self._model = model
+        self._preserve = preserve
+        self._names = value_names(model, _SOURCE)
         self.reset()
 
     def reset(self) -> None:
         """Forget all state: a new interpreter, so that the initialisation runs again."""
         runtime = _runtime()
         total = sum(t.size_bytes for t in self.graph.tensors.values())
-        config = runtime.InterpreterConfig
+        kinds = runtime.InterpreterConfig
         try:
             self._interpreter = runtime.Interpreter.from_bytes(
-                self.model,
+                self._model,
                 arena_size=(1 << 20) + 4 * total + 4096 * len(self.graph.ops),
-                intrepreter_config=config.kPreserveAllTensors
-                if self.preserve
-                else config.kAllocationRecording,
+                intrepreter_config=kinds.kPreserveAllTensors
+                if self._preserve
+                else kinds.kAllocationRecording,
             )
         except RuntimeError as error:
             raise UserError("TensorFlow Lite Micro cannot load the model", found=str(error)) from None
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> TflmResult:
-        """One inference. `inputs` by IR name. Raises UserError when the interpreter fails."""
+    def run(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Outputs of one inference, in the graph's order, as are `inputs`.
+
+        Raises UserError when the interpreter refuses the inputs or an operator.
+        """
         try:
-            for index, name in enumerate(self.graph.inputs):
-                self._interpreter.set_input(np.ascontiguousarray(inputs[name]), index)
+            for index, x in enumerate(inputs):
+                self._interpreter.set_input(np.ascontiguousarray(x), index)
             self._interpreter.invoke()
+            return tuple(np.array(self._interpreter.get_output(i)) for i in range(len(self.graph.outputs)))
         except (RuntimeError, ValueError) as error:
             raise UserError("TensorFlow Lite Micro failed", found=str(error)) from None
-        outputs = tuple(np.array(self._interpreter.get_output(i)) for i in range(len(self.graph.outputs)))
-        return TflmResult(outputs, self._values() if self.preserve else {})
 
-    def _values(self) -> dict[str, np.ndarray]:
-        """Values of the graph that are tensors of the file too."""
-        wanted = {n for n, t in self.graph.tensors.items() if not t.constant}
+    def values(self) -> dict[str, np.ndarray]:
+        """Values of the last run by IR name, for those that are tensors of the file; no constants.
+
+        Raises UserError when the interpreter was not told to preserve them.
+        """
+        if not self._preserve:
+            raise UserError(
+                "intermediate values were not preserved", hint="TflmReference(model, preserve=True)"
+            )
+        wanted = {n: t for n, t in self.graph.tensors.items() if not t.constant}
         return {
-            name: np.array(self._interpreter.GetTensor(index, 0))
+            name: np.array(self._interpreter.GetTensor(index, 0)["tensor_data"]).reshape(wanted[name].shape)
             for index, name in enumerate(self._names)
             if name in wanted
         }
+
+
+def _refuse_crashes(model: bytes) -> None:
+    """The interpreter follows a null pointer where the bias of a depthwise convolution is -1."""
+    for index, op in enumerate(parse_model(model, _SOURCE).subgraphs[0].ops):
+        if op.code == tflite.BuiltinOperator.DEPTHWISE_CONV_2D and -1 in op.inputs:
+            raise UserError(
+                "TensorFlow Lite Micro cannot run the model",
+                rule="a depthwise convolution without bias must leave it out",
+                found=f"operator {index} has bias -1",
+            )

@@ -99,9 +99,9 @@ def reach(t: Tensor) -> int:
 
 
 def scale_ratio_problems(real: float, bound: int) -> Iterable[Problem]:
-    """`bound * 2**left shift` of the multiplier for `real` must stay in int32."""
+    """`bound * 2**left shift` of the multiplier for `real` must stay below 2**30."""
     _, shift = quantize_multiplier(real)
-    if shift > 0 and bound << shift >= 1 << 31:
+    if shift > 0 and bound << shift >= 1 << 30:
         yield Problem(
             "the output scale is too small for the input",
             f"values up to {bound} times {real:.6g} leave 32 bits",

@@ -106,9 +106,9 @@ def resize_problems(
         yield Problem("align_corners and half_pixel_centers exclude one another", "both are set")
 
 
-def draw_resize(draw: Draw) -> tuple[Tensor, tuple[int, int], Sampling]:
-    """A random input [1,H,W,C], output size and sampling."""
-    dtype = draw.choice([DType.INT8, DType.INT16, DType.FLOAT32])
+def draw_resize(draw: Draw, types: tuple[DType, ...]) -> tuple[Tensor, tuple[int, int], Sampling]:
+    """A random input [1,H,W,C] of one of `types`, output size and sampling."""
+    dtype = draw.choice(types)
     shape = (1, draw.integer(1, 8), draw.integer(1, 8), draw.integer(1, 5))
     size = (draw.integer(1, 17), draw.integer(1, 17))
     if draw.choice([False, True]):

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from ..errors import UserError
 from ..ir import Graph, verify
 from .canonicalize import canonicalize
+from .lower import lower
 
 PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
     ("canonicalize", canonicalize),
+    ("lower", lower),
 )  # fmt: skip
 
 
@@ -33,4 +35,4 @@ def run_passes(graph: Graph, verify_between: bool = False, after: str | None = N
     return graph
 
 
-__all__ = ["PASSES", "canonicalize", "run_passes"]
+__all__ = ["PASSES", "canonicalize", "lower", "run_passes"]

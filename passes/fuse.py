@@ -86,7 +86,7 @@ def fuse_relu(site: Site, op: Op) -> Change | None:
     if not isinstance(producer, _ACTIVATED):
         return None
     activation = _both(producer.activation, op.activation)
-    if activation is None:
+    if activation is None or (isinstance(producer, Relu) and not site.stored_alike(producer.x, producer.y)):
         return None
     return Change({producer.name: (replace(producer, y=op.y, activation=activation),), op.name: ()})
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from patchloom import boards
 from patchloom.boards import Board, Emulator, Region
 from patchloom.emulation import machines, toolchain
@@ -69,9 +68,17 @@ def need_host() -> None:
         pytest.skip(f"{e.message}: {e.hint}")
 
 
-def build_text(text: str, board: Board, folder: Path, *, suffix: str = ".c", flags: Sequence[str] = ()) -> Path:
+def build_text(
+    text: str,
+    board: Board,
+    folder: Path,
+    *,
+    suffix: str = ".c",
+    flags: Sequence[str] = (),
+    defines: Sequence[str] = (),
+) -> Path:
     """Build one source text into an ELF file in `folder`."""
     need(board)
     source = folder / f"program{suffix}"
     source.write_text(text)
-    return build_elf([source], [], board, folder / "program.elf", extra_flags=flags)
+    return build_elf([source], [], board, folder / "program.elf", defines=defines, extra_flags=flags)

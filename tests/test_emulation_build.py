@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from emulation_support import board_called, build_text, need, need_host, with_memory
-
 from patchloom.emulation import build, counts, elf, sizes, toolchain
 from patchloom.emulation.qemu import run_host
 from patchloom.errors import UserError
@@ -24,7 +23,11 @@ def _overflow(text: str, tmp_path: Path, name: str = "generic-cortex-m3") -> Use
 
 @pytest.mark.parametrize("name", ["generic-cortex-m3", "generic-rv32imc"])
 def test_too_much_data_fails_at_link_time_with_the_bytes_over(name: str, tmp_path: Path) -> None:
-    text = '#include "guest.h"\nstatic uint8_t a[30000];\nint guest_main(void) { a[guest_inputs()[0]] = 1; return a[5]; }'
+    text = """
+    #include "guest.h"
+    static uint8_t a[30000];
+    int guest_main(void) { a[guest_inputs()[0]] = 1; return a[5]; }
+    """
     error = _overflow(text, tmp_path, name)
     found = re.search(r"exceeds SRAM region sram \(20480 B\) by (\d+) B", error.message)
     assert found is not None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from pathlib import Path
 
 import pytest
 from emulation_support import GENERIC, OTHERS, board_called, build_text, need, with_memory
-
 from patchloom import boards
 from patchloom.emulation import machines, qemu
 from patchloom.emulation.elf import read
@@ -45,9 +45,12 @@ def test_a_program_echoes_its_inputs_and_returns_its_exit_code(name: str, tmp_pa
     result = run(program, board, inputs, timeout_s=20)
     assert result.output == inputs + struct.pack("<I", zlib.crc32(inputs[:256]))
     assert result.exit_code == 7
+    assert result.sandboxed
 
 
-@pytest.mark.parametrize("name", ["generic-cortex-m4", "generic-cortex-m33", "generic-cortex-m55", "generic-rv32gcv"])
+@pytest.mark.parametrize(
+    "name", ["generic-cortex-m4", "generic-cortex-m33", "generic-cortex-m55", "generic-rv32gcv"]
+)
 def test_floating_point_works(name: str, tmp_path: Path) -> None:
     board = board_called(name)
     text = """
@@ -73,8 +76,10 @@ def test_every_board_profile_fits_its_machine() -> None:
         board = boards.load(name)
         place = machines.layout(board)
         assert place.flash.size_bytes == board.flash_bytes
-        spans = sorted((m.start, m.size_bytes) for m in (place.flash, *place.srams, *filter(None, [place.harness])))
-        for (start, size), (following, _) in zip(spans, spans[1:], strict=False):
+        spans = sorted(
+            (m.start, m.size_bytes) for m in (place.flash, *place.srams, *filter(None, [place.harness]))
+        )
+        for (start, size), (following, _) in itertools.pairwise(spans):
             assert start + size <= following, f"memories of {name} overlap"
 
 
@@ -118,9 +123,13 @@ def _fault(name: str, body: str, tmp_path: Path) -> UserError:
         ("generic-cortex-m33", '(void)p; __asm__ volatile("udf #1"); return 0;', "undefined instruction"),
         ("generic-cortex-m55", '(void)p; __asm__ volatile("udf #1"); return 0;', "undefined instruction"),
         ("generic-rv32imc", '(void)p; __asm__ volatile(".word 0"); return 0;', "illegal instruction"),
-        ("generic-rv64gcv", "(void)p; return *(volatile int *)0x5000;", "load access fault"),
+        ("generic-rv64gcv", "(void)p; return *(volatile int *)0x50000;", "load access fault"),
         # amoadd.w: the A extension, which this core has not
-        ("generic-rv32imc", '(void)p; __asm__ volatile(".word 0x00b5252f"); return 0;', "illegal instruction"),
+        (
+            "generic-rv32imc",
+            '(void)p; __asm__ volatile(".word 0x00b5252f"); return 0;',
+            "illegal instruction",
+        ),
         # semihosting would give the guest the host's files: its breakpoint has to be a plain fault
         ("generic-cortex-m4", '(void)p; __asm__ volatile("bkpt 0xab"); return 0;', "HardFault"),
     ],
@@ -136,20 +145,24 @@ def test_a_fault_is_an_error_that_names_cause_and_function(
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("generic-cortex-m3", "overflowed its stack"), ("generic-cortex-m33", "stack overflow"),
-     ("generic-rv32imc", "overflowed its stack")],
+    [
+        ("generic-cortex-m3", "overflowed its stack"),
+        ("generic-cortex-m33", "stack overflow"),
+        ("generic-rv32imc", "overflowed its stack"),
+    ],
 )
 def test_a_stack_overflow_is_an_error(name: str, says: str, tmp_path: Path) -> None:
     board = with_memory(board_called(name), sram_bytes=16384, flash_bytes=65536)
     text = """
     #include "guest.h"
-    static uint8_t data[8192];
+    static volatile uint8_t data[8192];
     int guest_main(void)
     {
         volatile uint8_t local[9000];
         for (int i = 0; i < 9000; i++) {
             local[i] = 1;
         }
+        data[5] = 1;
         return local[5] + data[0];
     }
     """
@@ -225,6 +238,18 @@ def test_a_board_too_large_for_its_machine_is_an_error() -> None:
     board = with_memory(board_called("microbit-v1"), sram_bytes=16384, flash_bytes=1 << 20)
     with pytest.raises(UserError, match="its flash does not fit"):
         machines.layout(board)
+
+
+def test_a_qemu_without_system_call_filter_still_runs_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = board_called("generic-cortex-m4")
+    program = build_text(_ECHO, board, tmp_path)
+    # the message of a QEMU built without the filter: `There is no option group 'sandbox'`
+    monkeypatch.setattr(qemu, "_SANDBOX", "on,no-such-sandbox-option=deny")
+    result = run(program, board, bytes(512), timeout_s=20)
+    assert result.exit_code == 7
+    assert not result.sandboxed
 
 
 def test_skipping_names_the_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:

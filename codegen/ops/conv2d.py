@@ -2,82 +2,71 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...ir.ops.conv2d import Conv2D
 from ...ir.types import DType
-from ...passes.planner.kernel import Call, Const, Field, Fill, Kernel, Pointer, RowLoop, Struct, Tensors
-from .packing import merged_bias, requant_fields
+from ...passes.planner.kernel import Call, Kernel, Struct, Tensors
+from .packing import (
+    channel_fields,
+    emit_pointwise,
+    emit_widened,
+    has_type,
+    is_widened,
+    pointers,
+    row_loop,
+    weights_const,
+    window_fields,
+)
 
 
-def row_loop(op: Conv2D, tensors: Tensors) -> RowLoop:
-    """One call per output row of a spatial op, padded rows holding the zero point."""
-    x, y = tensors[op.x], tensors[op.y]
-    _, height, width, channels = x.shape
-    _, out_height, out_width, out_channels = y.shape
-    pad = Fill(x.zero_point, width * channels, x.dtype.value) if op.window.padded else None
-    return RowLoop(
-        height=height,
-        pitch=width * channels,
-        taps=op.window.kernel[0],
-        stride=op.window.stride[0],
-        dilation=op.window.dilation[0],
-        pad_top=op.window.padding[0][0],
-        out_rows=out_height,
-        out_pitch=out_width * out_channels,
-        pad=pad,
-    )
-
-
-def _emit_s8(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
+def _emit(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
     x, w, y = tensors[op.x], tensors[op.weights], tensors[op.y]
-    assert w.data is not None
-    rows = row_loop(op, tensors)
-    window = op.window
-    fields: tuple[tuple[str, Field], ...] = (
+    rows = row_loop(x, y, op.window)
+    pad = (("pad", rows.pad if rows.pad else "NULL"),) if x.dtype is DType.INT8 else ()
+    fields = (
         ("in_w", x.shape[2]),
         ("in_c", x.shape[3]),
         ("group_c", w.shape[3]),
         ("out_w", y.shape[2]),
         ("out_c", y.shape[3]),
-        ("kernel_h", window.kernel[0]),
-        ("kernel_w", window.kernel[1]),
-        ("stride_w", window.stride[1]),
-        ("dilation_w", window.dilation[1]),
-        ("pad_left", window.padding[1][0]),
-        ("pad", rows.pad if rows.pad else "NULL"),
-        ("weights", Const("weights", w.data.reshape(-1))),
-        ("bias", merged_bias(w.data, tensors[op.bias] if op.bias else None, x.zero_point)),
-        *requant_fields(op.requant(tensors), y.shape[3]),
+        *window_fields(op.window),
+        *pad,
+        ("weights", weights_const(op, tensors)),
+        *channel_fields(op, tensors),
     )
-    pointers = (Pointer("x", op.x, "int8_t"), Pointer("y", op.y, "int8_t", writable=True))
-    struct = Struct("pl_conv2d_s8_params", fields)
-    return (Call("pl_conv2d_s8", pointers, ("rows", "y", "&p"), struct, rows),)
+    name = f"pl_conv2d_{x.dtype.suffix}"
+    struct = Struct(f"{name}_params", fields)
+    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), struct, rows),)
 
 
-def _emit_pointwise_s8(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
-    x, w, y = tensors[op.x], tensors[op.weights], tensors[op.y]
-    assert w.data is not None
-    fields = (
-        ("in_c", x.shape[3]),
-        ("out_c", y.shape[3]),
-        ("weights", Const("weights", w.data.reshape(-1))),
-        ("bias", merged_bias(w.data, tensors[op.bias] if op.bias else None, x.zero_point)),
-        *requant_fields(op.requant(tensors), y.shape[3]),
-    )
-    pointers = (Pointer("x", op.x, "int8_t"), Pointer("y", op.y, "int8_t", writable=True))
-    struct = Struct("pl_pointwise_s8_params", fields)
-    return (Call("pl_pointwise_s8", pointers, ("x", "y", y.elements // y.shape[3], "&p"), struct),)
+def _emit_widened(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
+    groups = tensors[op.x].shape[3] // tensors[op.weights].shape[3]
+    return emit_widened(op, tensors, op.window, groups)
 
 
-def _is_s8(op: Conv2D, tensors: Tensors) -> bool:
-    return tensors[op.x].dtype is DType.INT8 and tensors[op.weights].dtype is DType.INT8
-
-
-def _is_pointwise_s8(op: Conv2D, tensors: Tensors) -> bool:
+def _is_pointwise(op: Conv2D, tensors: Tensors, dtype: DType) -> bool:
     same_group = tensors[op.weights].shape[3] == tensors[op.x].shape[3]
-    return _is_s8(op, tensors) and op.window.pointwise and same_group
+    return has_type(op, tensors, dtype) and op.window.pointwise and same_group
+
+
+def _kernels(dtype: DType) -> tuple[Kernel, ...]:
+    pointwise, spatial = f"pointwise_{dtype.suffix}", f"conv2d_{dtype.suffix}"
+    return (
+        Kernel(
+            f"pl_{pointwise}",
+            f"portable/{pointwise}.h",
+            Conv2D,
+            partial(_is_pointwise, dtype=dtype),
+            emit_pointwise,
+        ),
+        Kernel(f"pl_{spatial}", f"portable/{spatial}.h", Conv2D, partial(has_type, dtype=dtype), _emit),
+    )
 
 
 KERNELS = (
-    Kernel("pl_pointwise_s8", "portable/pointwise_s8.h", Conv2D, _is_pointwise_s8, _emit_pointwise_s8),
-    Kernel("pl_conv2d_s8", "portable/conv2d_s8.h", Conv2D, _is_s8, _emit_s8),
+    *_kernels(DType.INT8),
+    Kernel("pl_conv2d_s8w16", "portable/conv2d_s8w16.h", Conv2D, is_widened, _emit_widened),
+    *_kernels(DType.INT16),
+    *_kernels(DType.FLOAT32),
 )

@@ -1,30 +1,163 @@
-"""How kernels want weights, bias and requantization parameters in flash."""
+"""What the descriptors of weighted operators share: how kernels want weights and parameters in flash."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...ir.fixed_point import Requant
-from ...ir.types import Tensor
-from ...passes.planner.kernel import Const, Field
+from ...ir.fixed_point import Requant, reduced_multiplier
+from ...ir.types import DType, Tensor
+from ...ir.weighted import ACCUMULATOR_LIMIT, WeightedOp, centred_weights, weight_zero_point
+from ...ir.window import Window
+from ...passes.planner.kernel import Call, Const, Field, Fill, Pointer, RowLoop, Struct, Tensors
+
+Fields = tuple[tuple[str, Field], ...]
 
 
-def requant_fields(requant: Requant, channels: int) -> tuple[tuple[str, Field], ...]:
-    """zero_point, low, high, multiplier[channels] and shift[channels] of a parameter struct."""
+def has_type(op: WeightedOp, tensors: Tensors, dtype: DType) -> bool:
+    """Activations of `dtype` and weights that kernels can use as they are stored."""
+    return tensors[op.x].dtype is dtype and weight_zero_point(tensors[op.weights]) == 0
+
+
+def is_widened(op: WeightedOp, tensors: Tensors) -> bool:
+    """int8 activations and weights with a zero point: stored as int16 with it subtracted."""
+    return tensors[op.x].dtype is DType.INT8 and weight_zero_point(tensors[op.weights]) != 0
+
+
+def weights_const(op: WeightedOp, tensors: Tensors) -> Const:
+    """The weights as they are in the model."""
+    data = tensors[op.weights].data
+    assert data is not None
+    return Const("weights", data.reshape(-1))
+
+
+def row_loop(x: Tensor, y: Tensor, window: Window) -> RowLoop:
+    """One call per output row of a spatial op on [1,H,W,C], padded rows holding the zero point."""
+    _, height, width, channels = x.shape
+    _, out_height, out_width, out_channels = y.shape
+    return RowLoop(
+        height=height,
+        pitch=width * channels,
+        taps=window.kernel[0],
+        stride=window.stride[0],
+        dilation=window.dilation[0],
+        pad_top=window.padding[0][0],
+        out_rows=out_height,
+        out_pitch=out_width * out_channels,
+        pad=Fill(x.zero_point, width * channels, x.dtype.value) if window.padded else None,
+    )
+
+
+def window_fields(window: Window) -> Fields:
+    """The geometry a row kernel needs; rows are the caller's business."""
+    return (
+        ("kernel_h", window.kernel[0]),
+        ("kernel_w", window.kernel[1]),
+        ("stride_w", window.stride[1]),
+        ("dilation_w", window.dilation[1]),
+        ("pad_left", window.padding[1][0]),
+    )
+
+
+def channel_fields(op: WeightedOp, tensors: Tensors, merge_zero_point: bool = True) -> Fields:
+    """bias, clamp and requantization of a weighted op, in the form of its type's kernels.
+
+    int8: int32 bias, from which x's zero point * sum(weights) is subtracted with `merge_zero_point`, so
+    that kernels multiply raw activations; 31-bit multipliers and shifts. int16: int64 bias, 15-bit
+    multipliers and right shifts. float32: the bias.
+    """
+    x, weights = tensors[op.x], tensors[op.weights]
+    bias = tensors[op.bias].data if op.bias is not None else None
+    if x.dtype is DType.FLOAT32:
+        low, high = op.fused.bounds
+        values = np.zeros(weights.shape[op.CHANNEL_AXIS]) if bias is None else bias.reshape(-1)
+        return ("low", float(low)), ("high", float(high)), ("bias", Const("bias", values.astype(np.float32)))
+    requant = op.requant(tensors)
+    base = np.zeros(weights.shape[op.CHANNEL_AXIS], np.int64)
+    if bias is not None:
+        base = bias.reshape(-1).astype(np.int64)
+    if x.dtype is DType.INT16:
+        return (
+            ("low", requant.low),
+            ("high", requant.high),
+            ("bias", Const("bias", base)),
+            ("multiplier", Const("multiplier", reduced_multiplier(requant.multiplier).astype(np.int16))),
+            ("shift", Const("shift", (15 - requant.shift).astype(np.int8))),
+        )
+    base, requant = _small_constants(base, op.weight_sums(tensors) == 0, requant)
+    if merge_zero_point:
+        centred = np.moveaxis(centred_weights(weights), op.CHANNEL_AXIS, 0)
+        base = base - x.zero_point * centred.reshape(len(base), -1).astype(np.int64).sum(axis=1)
     return (
         ("zero_point", requant.zero_point),
         ("low", requant.low),
         ("high", requant.high),
-        ("multiplier", Const("multiplier", np.broadcast_to(requant.multiplier, channels).astype(np.int32))),
-        ("shift", Const("shift", np.broadcast_to(requant.shift, channels).astype(np.int8))),
+        ("bias", Const("bias", base.astype(np.int32))),
+        ("multiplier", Const("multiplier", requant.multiplier)),
+        ("shift", Const("shift", requant.shift.astype(np.int8))),
     )
 
 
-def merged_bias(weights_by_channel: np.ndarray, bias: Tensor | None, zero_point: int) -> Const:
-    """bias - zero_point * sum(weights), int32[channels]: kernels then multiply raw activations.
+def _small_constants(bias: np.ndarray, constant: np.ndarray, requant: Requant) -> tuple[np.ndarray, Requant]:
+    """The same outputs with biases that kernels can take.
 
-    weights_by_channel is [channels, ...] integers.
+    A channel whose weights are all zero always gives requantize(bias). Exporters leave huge biases in
+    such channels, beyond what an accumulator may hold: there, value * 2**9 and the scale 2**-9 give the
+    same value.
     """
-    sums = weights_by_channel.reshape(weights_by_channel.shape[0], -1).astype(np.int64).sum(axis=1)
-    base = np.zeros(len(sums), np.int64) if bias is None or bias.data is None else bias.data.astype(np.int64)
-    return Const("bias", (base.reshape(-1) - zero_point * sums).astype(np.int32))
+    huge = constant & (np.abs(bias) * 2.0 ** np.maximum(requant.shift, 0) >= ACCUMULATOR_LIMIT)
+    if not huge.any():
+        return bias, requant
+    values = requant.apply(bias) - requant.zero_point
+    multiplier = np.where(huge, 1 << 30, requant.multiplier).astype(np.int32)
+    shift = np.where(huge, -8, requant.shift).astype(np.int32)
+    small = Requant(multiplier, shift, requant.zero_point, requant.low, requant.high)
+    return np.where(huge, values << 9, bias), small
+
+
+def pointers(op: WeightedOp, tensors: Tensors) -> tuple[Pointer, ...]:
+    """Pointers to x and y."""
+    ctype = tensors[op.x].dtype.ctype
+    return Pointer("x", op.x, ctype), Pointer("y", op.y, ctype, writable=True)
+
+
+def emit_pointwise(op: WeightedOp, tensors: Tensors) -> tuple[Call, ...]:
+    """A call of pl_pointwise_<type>: 1x1 convolution or fully-connected over a run of pixels."""
+    x, weights, y = tensors[op.x], tensors[op.weights], tensors[op.y]
+    fields: Fields = (
+        ("in_c", weights.shape[-1]),
+        ("out_c", weights.shape[0]),
+        ("weights", weights_const(op, tensors)),
+        *channel_fields(op, tensors),
+    )
+    name = f"pl_pointwise_{x.dtype.suffix}"
+    args = ("x", "y", y.elements // weights.shape[0], "&p")
+    return (Call(name, pointers(op, tensors), args, Struct(f"{name}_params", fields)),)
+
+
+def emit_widened(op: WeightedOp, tensors: Tensors, window: Window, groups: int) -> tuple[Call, ...]:
+    """A call of pl_conv2d_s8w16, the one kernel for weights with a zero point.
+
+    Depthwise is the case of as many groups as channels; fully-connected a 1x1 convolution of one row.
+    """
+    x, y = tensors[op.x], tensors[op.y]
+    outputs = tensors[op.weights].shape[op.CHANNEL_AXIS]
+    if len(tensors[op.weights].shape) == 2:
+        pixels = y.elements // outputs
+        x = Tensor(x.name, (1, 1, pixels, x.elements // pixels), x.dtype, x.quant)
+        y = Tensor(y.name, (1, 1, pixels, outputs), y.dtype, y.quant)
+    weights = np.moveaxis(centred_weights(tensors[op.weights]), op.CHANNEL_AXIS, 0)
+    fields: Fields = (
+        ("in_w", x.shape[2]),
+        ("in_c", x.shape[3]),
+        ("group_c", x.shape[3] // groups),
+        ("group_out", outputs // groups),
+        ("out_w", y.shape[2]),
+        ("out_c", outputs),
+        *window_fields(window),
+        ("x_zero", x.zero_point),
+        ("weights", Const("weights", np.ascontiguousarray(weights.reshape(-1)))),
+        *channel_fields(op, tensors),
+    )
+    struct = Struct("pl_conv2d_s8w16_params", fields)
+    args = ("rows", "y", "&p")
+    return (Call("pl_conv2d_s8w16", pointers(op, tensors), args, struct, row_loop(x, y, window)),)

@@ -124,7 +124,7 @@ uint64_t machine_timer(void)
     uint32_t wraps, ticks;
     do {
         wraps = timer_wraps;
-        ticks = 0xFFFFFFu - *machine_register(SYST_CVR);
+        ticks = (0u - *machine_register(SYST_CVR)) & 0xFFFFFFu; /* counts down, from 0 at first */
     } while (wraps != timer_wraps);
     return (uint64_t)wraps << 24 | ticks;
 }

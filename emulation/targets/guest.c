@@ -35,13 +35,12 @@ const uint8_t *guest_inputs(void)
 }
 
 #if defined(GUEST_TIMER_MARKS)
-#define MAX_MARKS 4096u
-static GUEST_HARNESS_BUFFER uint64_t marks[MAX_MARKS];
+static GUEST_HARNESS_BUFFER uint64_t marks[GUEST_MAX_MARKS];
 static uint32_t mark_count;
 
 void guest_mark(void)
 {
-    if (mark_count < MAX_MARKS) {
+    if (mark_count < GUEST_MAX_MARKS) {
         marks[mark_count] = machine_timer();
     }
     mark_count++;
@@ -50,7 +49,7 @@ void guest_mark(void)
 static void put_marks(void)
 {
     /* more marks than the table holds are left out altogether: the reader sees that they are missing */
-    put_record('M', marks, mark_count <= MAX_MARKS ? mark_count * sizeof marks[0] : 0);
+    put_record('M', marks, mark_count <= GUEST_MAX_MARKS ? mark_count * sizeof marks[0] : 0);
 }
 #else
 __attribute__((noinline)) void guest_mark(void)

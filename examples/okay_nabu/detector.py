@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import statistics
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pymicro_wakeword
-from pymicro_features import MicroFrontend
-from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
-
 from patchloom.export.tflm import TflmReference
 from patchloom.ir import Graph, Tensor
+from pymicro_features import MicroFrontend
+from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
 
 MODEL = Path(pymicro_wakeword.__file__).parent / "models" / "okay_nabu.tflite"
 _CONFIG = MODEL.with_suffix(".json")
@@ -46,10 +46,19 @@ class Quantization:
     output_zero_point: int
 
 
-def rule() -> Rule:
+def _shipped() -> dict[str, Any]:
+    return dict(json.loads(_CONFIG.read_text())["micro"])
+
+
+def shipped_rule() -> Rule:
     """The rule shipped with the model."""
-    micro = json.loads(_CONFIG.read_text())["micro"]
+    micro = _shipped()
     return Rule(float(micro["probability_cutoff"]), int(micro["sliding_window_size"]))
+
+
+def tflm_arena_bytes() -> int:
+    """What the model's own configuration reserves for TensorFlow Lite Micro, state included."""
+    return int(_shipped()["tensor_arena_size"])
 
 
 def quantization(graph: Graph) -> Quantization:
@@ -60,7 +69,7 @@ def quantization(graph: Graph) -> Quantization:
 
 def _scale(tensor: Tensor) -> tuple[float, int]:
     assert tensor.quant is not None
-    return float(tensor.quant.scale[0]), int(tensor.quant.zero_point[0])
+    return tensor.quant.s, tensor.quant.z
 
 
 def features(audio: np.ndarray) -> np.ndarray:
@@ -83,26 +92,27 @@ def quantize(rows: np.ndarray, q: Quantization) -> np.ndarray:
     return np.round(groups / q.input_scale + q.input_zero_point).astype(np.int8)
 
 
-def window_means(outputs: Iterable[int], q: Quantization, decide: Rule) -> list[float]:
-    """Mean probability after each inference from the network's raw outputs; 0 until the window is full."""
-    recent: deque[float] = deque(maxlen=decide.window)
-    means = []
+def decisions(outputs: Iterable[int], q: Quantization, rule: Rule) -> tuple[bool, ...]:
+    """Whether the detector fires after each inference, from the network's raw outputs since a reset."""
+    recent: deque[float] = deque(maxlen=rule.window)
+    fires = []
     for raw in outputs:
         # float32 arithmetic, as the package does it
         recent.append(float((np.float32(raw) - np.float32(q.output_zero_point)) * np.float32(q.output_scale)))
-        means.append(statistics.mean(recent) if len(recent) == decide.window else 0.0)
-    return means
+        fires.append(len(recent) == rule.window and statistics.mean(recent) > rule.cutoff)
+    return tuple(fires)
 
 
-def detected(means: Sequence[float], decide: Rule) -> bool:
-    """Whether the detector fired at any time in a clip."""
-    return any(m > decide.cutoff for m in means)
+class Tflm:
+    """TensorFlow Lite Micro's interpreter."""
 
+    def __init__(self) -> None:
+        self._interpreter = TflmReference(MODEL.read_bytes(), preserve=False)
 
-def tflm_outputs(model: bytes, inputs: np.ndarray) -> np.ndarray:
-    """Raw outputs uint8[inferences] of TensorFlow Lite Micro, from its initial state."""
-    interpreter = TflmReference(model)
-    return np.array([int(interpreter.run([x])[0].item()) for x in inputs], np.uint8)
+    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Raw outputs uint8[inferences] for int8[inferences, 1, frames, 40], from the initial state."""
+        self._interpreter.reset()
+        return np.array([self._interpreter.run([x])[0].item() for x in inputs], np.uint8)
 
 
 class Package:
@@ -111,9 +121,9 @@ class Package:
     def __init__(self) -> None:
         self._detector = MicroWakeWord.from_config(_CONFIG)
 
-    def fires(self, audio: np.ndarray) -> list[bool]:
-        """Its decision after every 10 ms of int16[N] audio at 16 kHz, from its initial state."""
+    def decisions(self, audio: np.ndarray) -> tuple[bool, ...]:
+        """Its decision after each 10 ms step that has features, of int16[N] audio, from its initial state."""
         self._detector.reset()
         source = MicroWakeWordFeatures()
         steps = source.process_streaming(audio.astype("<i2").tobytes())
-        return [bool(self._detector.process_streaming(step)) for step in steps]
+        return tuple(bool(self._detector.process_streaming(step)) for step in steps)

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-
 from patchloom.errors import UserError
 
 RATE_HZ = 16_000
@@ -23,10 +22,10 @@ OTHERS = (
     "okay, not now",
     "okay, now do it",
     "the day in nebraska",
-    "turn on the kitchen light",
+    "turn on the living room light",
     "what is the weather like today",
     "set a timer for ten minutes",
-    "play some music in the living room",
+    "play some music in the kitchen",
     "good morning everybody",
 )
 VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-us+m3", "en-us+f2", "en-us+f3")
@@ -68,7 +67,9 @@ def speak(text: str, voice: str, words_per_minute: int) -> Clip:
     command = [require_espeak(), "-v", voice, "-s", str(words_per_minute)]
     with tempfile.TemporaryDirectory(prefix="okay-nabu-") as folder:
         path = Path(folder) / "clip.wav"
-        done = subprocess.run([*command, "-w", str(path), text], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [*command, "-w", str(path), text], capture_output=True, text=True, timeout=60, check=False
+        )
         if done.returncode != 0 or not path.is_file():
             raise UserError(f"espeak-ng cannot speak with voice {voice}", found=done.stderr.strip()[:200])
         with wave.open(str(path), "rb") as source:
@@ -104,7 +105,9 @@ def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     half = filters.shape[1] // 2
     count = samples.size * up // down
     position = np.arange(count) * down
-    padded = np.concatenate([np.zeros(half, np.int64), samples.astype(np.int64), np.zeros(half + 1, np.int64)])
+    padded = np.concatenate(
+        [np.zeros(half, np.int64), samples.astype(np.int64), np.zeros(half + 1, np.int64)]
+    )
     # output n lies at input position n * down / up; its taps reach from half - 1 before to half behind
     windows = np.lib.stride_tricks.sliding_window_view(padded, filters.shape[1])
     total = np.einsum("ij,ij->i", windows[position // up + 1], filters[position % up])

@@ -101,11 +101,12 @@ class GraphBuilder:
             self.import_op(OpImport(self, index, op), converters.get(op.code))
 
     def import_op(self, op: OpImport, converter: Converter | None) -> None:
-        inputs = [i for i in op.raw.inputs if i >= 0]
+        ready = not self.unknown.intersection(op.raw.inputs)
         try:
-            if converter is None:
+            folded = ready and fold_shape_arithmetic(op)
+            if converter is None and not folded:
                 raise Unsupported("the operator must be one of those `patchloom ops` lists", op.raw.code_name)
-            if not self.unknown.intersection(inputs) and not fold_shape_arithmetic(op):
+            if converter is not None and ready and not folded:
                 converter(op)
         except Unsupported as error:
             self.violations += [Violation(op.label, p.rule, p.found, p.hint) for p in error.problems]
@@ -185,6 +186,13 @@ class OpImport:
     def shape(self, position: int = 0) -> tuple[int, ...]:
         """Shape of an operand."""
         return self.tensor(self.x(position)).shape
+
+    def shape4(self, position: int) -> tuple[int, ...]:
+        """Shape of an operand that must have 4 dimensions."""
+        shape = self.shape(position)
+        if len(shape) != 4:
+            raise Unsupported("input and weights have 4 dimensions", f"{list(shape)}")
+        return shape
 
     def ints(self, position: int, what: str, limit: int = 64) -> tuple[int, ...]:
         """The integers in a constant operand, at most `limit` of them."""
@@ -300,8 +308,9 @@ def broken_rules(op: Op, tensors: Mapping[str, Tensor]) -> list[Problem]:
     """Rules that are not met. A rule may rely on those before it: what they reported then stands."""
     found: list[Problem] = []
     try:
-        for problem in op.rules(tensors):
-            found.append(problem)
+        with np.errstate(all="ignore"):
+            for problem in op.rules(tensors):
+                found.append(problem)
     except (ValueError, IndexError, AssertionError):
         if not found:
             raise

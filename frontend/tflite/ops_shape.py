@@ -168,6 +168,7 @@ def _resize(kind: type[ResizeNearest] | type[ResizeBilinear], options: str) -> C
         op.count((2, 2))
         o = op.options(options)
         size = op.ints(1, "the size", 2)
+        op.shape4(0)
         if len(size) != 2:
             raise Unsupported("the size is height and width", str(list(size)))
         align, half = bool(o.AlignCorners()), bool(o.HalfPixelCenters())

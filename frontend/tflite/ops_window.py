@@ -23,13 +23,6 @@ MAX_STEP = 1 << 16
 Pair = tuple[int, int]
 
 
-def _rank4(op: OpImport, position: int) -> tuple[int, ...]:
-    shape = op.shape(position)
-    if len(shape) != 4:
-        raise Unsupported("input and weights have 4 dimensions", f"{list(shape)}")
-    return shape
-
-
 def _steps(what: str, height: int, width: int) -> Pair:
     if not (1 <= height <= MAX_STEP and 1 <= width <= MAX_STEP):
         raise Unsupported(f"{what} must be in [1, {MAX_STEP}]", f"{height}x{width}")
@@ -39,7 +32,7 @@ def _steps(what: str, height: int, width: int) -> Pair:
 def window(
     op: OpImport, options: Any, size: tuple[int, ...], kernel: Pair, dilation: Pair = (1, 1)
 ) -> Window:
-    """SAME and VALID as explicit paddings, for an input (or, transposed, output) of `size` rows and columns."""
+    """SAME and VALID as explicit paddings; `size` is that of the input, or of a transposed op's output."""
     _steps("kernel sizes", *kernel)
     stride = _steps("strides", options.StrideH(), options.StrideW())
     plain = Window(kernel, stride, _steps("dilations", *dilation))
@@ -54,16 +47,16 @@ def window(
 def _conv2d(op: OpImport) -> None:
     op.count((2, 3))
     o = op.options("Conv2DOptions")
-    kernel = _rank4(op, 1)[1:3]
+    kernel = op.shape4(1)[1:3]
     dilation = (o.DilationHFactor(), o.DilationWFactor())
-    w = window(op, o, _rank4(op, 0)[1:3], (kernel[0], kernel[1]), dilation)
+    w = window(op, o, op.shape4(0)[1:3], (kernel[0], kernel[1]), dilation)
     op.emit(Conv2D(op.name(), op.x(), op.x(1), op.optional(2), op.y(), w, op.activation(o)))
 
 
 def _depthwise(op: OpImport) -> None:
     op.count((2, 3))
     o = op.options("DepthwiseConv2DOptions")
-    x, weights = _rank4(op, 0), _rank4(op, 1)
+    x, weights = op.shape4(0), op.shape4(1)
     if o.DepthMultiplier() not in (0, weights[3] // x[3]):
         found = f"multiplier {o.DepthMultiplier()}, {x[3]} channels, weights {list(weights)}"
         raise Unsupported("the depth multiplier must fit the weights", found)
@@ -91,7 +84,7 @@ def _transpose_conv(op: OpImport) -> None:
     shape = op.ints(0, "the output shape", 4)
     if len(shape) != 4:
         raise Unsupported("the output shape has 4 entries", str(list(shape)))
-    kernel = _rank4(op, 1)[1:3]
+    kernel = op.shape4(1)[1:3]
     size = (shape[1], shape[2])
     w = window(op, o, size, (kernel[0], kernel[1]))
     op.emit(TransposeConv(op.name(), op.x(2), op.x(1), op.optional(3), op.y(), w, size, op.activation(o)))
@@ -101,7 +94,7 @@ def _pool(kind: type[MaxPool2D] | type[AveragePool2D]) -> Converter:
     def convert(op: OpImport) -> None:
         op.count((1, 1))
         o = op.options("Pool2DOptions")
-        w = window(op, o, _rank4(op, 0)[1:3], (o.FilterHeight(), o.FilterWidth()))
+        w = window(op, o, op.shape4(0)[1:3], (o.FilterHeight(), o.FilterWidth()))
         op.emit(kind(op.name(), op.x(), op.y(), w, op.activation(o)))
 
     return convert

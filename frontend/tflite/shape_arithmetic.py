@@ -29,7 +29,10 @@ def fold_shape_arithmetic(op: OpImport) -> bool:
     """Replace `op` by a constant when it computes a small integer vector from shapes and constants."""
     if op.raw.code == _CODE.SHAPE:
         op.count((1, 1))
-        op.constant(np.array(op.shape(), DTYPES[op.options("ShapeOptions").OutType()].numpy))
+        dtype = dtype_of(op.builder.graph.tensors[op.raw.outputs[0]])
+        if dtype not in _INTEGERS:
+            raise Unsupported("shapes are int32 or int64", dtype.value)
+        op.constant(np.array(op.shape(), dtype.numpy))
         return True
     fold = _FOLDERS.get(op.raw.code)
     if (

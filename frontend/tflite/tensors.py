@@ -121,9 +121,11 @@ def input_shape(source: str, name: str, raw: RawTensor, wanted: tuple[int, ...] 
         shape = wanted
         if len(shape) != len(declared):
             raise UserError(
-                f"{source}: --input-shape {name} does not fit", rule=f"input {name!r} has {len(declared)} dimensions",
-                found=f"{list(shape)}", accepted=f"{list(declared)}",
-            )  # fmt: skip
+                f"{source}: --input-shape {name} does not fit",
+                rule=f"input {name!r} has {len(declared)} dimensions",
+                found=f"{list(shape)}",
+                accepted=f"{list(declared)}",
+            )
     if problem := size_problem(shape):
         raise UserError(
             f"{source}: input {name!r} has an impossible shape", rule=problem, found=f"{list(shape)}"

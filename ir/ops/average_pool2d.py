@@ -31,9 +31,10 @@ class AveragePool2D(Op):
 
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         yield from pool_problems(tensors, self.x, self.y, self.window)
-        taps = self.window.kernel[0] * self.window.kernel[1]
-        if tensors[self.x].dtype is DType.INT16 and taps >= 1 << 15:
-            yield Problem("an int16 window has fewer than 32768 elements", f"{taps}")
+        bits = 0 if tensors[self.x].dtype is DType.FLOAT32 else 8 * tensors[self.x].dtype.itemsize
+        bound = (1 << bits) // 2 * self.window.kernel[0] * self.window.kernel[1]
+        if bound >= 1 << 30:
+            yield Problem("sums of a window must fit 32 bits", f"up to {bound}")
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
         return infer_pool(tensors, self.x, self.window)

@@ -77,6 +77,8 @@ class Conv2D(WeightedOp):
         channels = groups * draw.integer(1, 9)
         outputs = groups * draw.integer(1, 9)
         window, size = draw_window(draw)
+        if draw.choice([False, False, True]):
+            window, size = Window((1, 1)), (draw.integer(1, 6), draw.integer(1, 6))
         x = Tensor("x", (1, *size, channels), dtype, draw_quant(draw, dtype))
         w = draw_weights(draw, "weights", (outputs, *window.kernel, channels // groups), dtype, axis=0)
         bias = draw_bias(draw, "bias", outputs, x, w)

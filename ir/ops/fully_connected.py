@@ -68,7 +68,8 @@ class FullyConnected(WeightedOp):
     @classmethod
     def case(cls, draw: Draw) -> Graph:
         dtype = draw.choice([DType.INT8, DType.INT16, DType.FLOAT32])
-        depth, outputs, keep_dims = draw.integer(1, 40), draw.integer(1, 14), draw.choice([False, True])
+        depth = draw.integer(1, 40) + (0 if dtype is DType.FLOAT32 else draw.choice([0, 0, 0, 512]))
+        outputs, keep_dims = draw.integer(1, 14), draw.choice([False, True])
         shape = (*draw.choice([(1,), (3,), (1, 5), (1, 2, 3)]), depth)
         x = Tensor("x", shape, dtype, draw_quant(draw, dtype))
         w = draw_weights(draw, "weights", (outputs, depth), dtype, 0, per_channel=dtype is DType.INT8)

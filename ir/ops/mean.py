@@ -38,8 +38,10 @@ class Mean(Op):
         if problems or x.dtype is DType.FLOAT32:
             return
         bound = reach(x) * self.count(tensors)
-        if bound << max(self.requant(tensors)[1], 0) >= 1 << 31:
-            yield Problem("sums must fit 32 bits", f"up to {bound}, shifted by {self.requant(tensors)[1]}")
+        if bound << max(self.requant(tensors)[1], 0) >= 1 << 30:
+            yield Problem(
+                "sums must stay below 2^30", f"up to {bound}, shifted by {self.requant(tensors)[1]}"
+            )
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
         shape = tensors[self.x].shape

@@ -27,7 +27,8 @@ TYPES = {
 class Quantize(Op):
     """y = clamp(round(real(x) / scale of y) + zero point of y).
 
-    float32 x: rounds half away from zero, saturates. Integer x: fixed-point multiply with double
+    float32 x: rounds half away from zero, saturates (NaN to
+    the smallest value). Integer x: fixed-point multiply with double
     rounding by the ratio of the scales.
     """
 
@@ -43,6 +44,9 @@ class Quantize(Op):
         names = [n for n in (self.x, self.y) if tensors[n].dtype is not DType.FLOAT32]
         problems = list(quant_problems(tensors, names, symmetric_int16=False))
         yield from problems
+        for name in () if problems else names:
+            if tensors[name].dtype is DType.INT32 and tensors[name].zero_point:
+                yield Problem("int32 tensors have zero point 0", f"{name!r} has {tensors[name].zero_point}")
         if not problems and x.dtype is not DType.FLOAT32:
             yield from scale_ratio_problems(self.ratio(tensors), reach(x))
 
@@ -60,7 +64,7 @@ class Quantize(Op):
         if x.dtype == np.float32:
             assert y.quant
             scaled = (x / np.float32(y.quant.s)).astype(np.float64)
-            rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
+            rounded = np.nan_to_num(np.copysign(np.floor(np.abs(scaled) + 0.5), scaled), nan=-np.inf)
             return (saturate(rounded + y.quant.z, y),)
         centred = x.astype(np.int64) - tensors[self.x].zero_point
         return (saturate(rescale(centred, self.ratio(tensors)) + y.zero_point, y),)

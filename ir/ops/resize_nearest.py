@@ -11,7 +11,7 @@ from ..cases import Draw, one_op_graph
 from ..graph import Graph
 from ..op import Arrays, Op, Problem, Tensors
 from ..resize import Sampling, draw_resize, nearest_indices, resize_problems
-from ..types import Tensor
+from ..types import DType, Tensor
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,6 @@ class ResizeNearest(Op):
 
     @classmethod
     def case(cls, draw: Draw) -> Graph:
-        x, size, sampling = draw_resize(draw)
+        x, size, sampling = draw_resize(draw, (DType.INT8, DType.INT16, DType.FLOAT32))
         op = cls("resize", "x", "y", size, sampling.align_corners, sampling.half_pixel_centers)
         return one_op_graph(op, [x, Tensor("y", (), x.dtype, x.quant)])

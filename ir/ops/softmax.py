@@ -65,6 +65,10 @@ class Softmax(Op):
             )
         if x.shape[-1] > _DEPTH_LIMIT[x.dtype]:
             yield Problem(f"the last axis has at most {_DEPTH_LIMIT[x.dtype]} elements", f"{x.shape[-1]}")
+        if x.dtype is DType.INT16 and x.quant and self.beta * min(x.quant.scale) > 2.5:
+            yield Problem(
+                "beta times an int16 input scale is at most 2.5", f"{self.beta * min(x.quant.scale):g}"
+            )
         if not self.beta > 0 or (x.quant and self.beta * min(x.quant.scale) * 2**26 <= 1):
             yield Problem("beta times the input scale must be above 2^-26", f"beta {self.beta:g}")
 
@@ -119,7 +123,6 @@ class Softmax(Op):
     def _int16(self, tensors: Tensors, differences: np.ndarray) -> np.ndarray:
         multiplier, shift = self.multiplier(tensors)
         exp_table, reciprocal_table = self.tables()
-        # A difference shifted out of int32 wraps in TFLite; beyond -2**17 the table has ended anyway.
         left, right = max(shift, 0), max(-shift, 0)
         scaled = rounding_shift_right(doubling_high_mul(-differences << left, multiplier), right)
         e = interpolate(np.clip(scaled + 32767, -32768, 32767), exp_table)

@@ -11,24 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
+from .content import Contents, Run, clip
 from .demand import Demand
-from .kernel import Alias
 from .lives import Timeline
 
 Distance = int
-
-
-@dataclass(frozen=True)
-class Run:
-    """Bytes [start, start + size) of a block are those of `origin` from `offset` on."""
-
-    start: int
-    size: int
-    origin: str
-    offset: int
 
 
 class Overlaps:
@@ -37,30 +26,14 @@ class Overlaps:
     def __init__(self, need: Demand, time: Timeline) -> None:
         self.need = need
         self.time = time
-        self._incoming: dict[str, list[Alias]] = defaultdict(list)
+        self.contents = Contents({b.name: b.size for b in time.blocks.values()}, time.aliases)
         self._declared: dict[tuple[str, str], set[Distance]] = defaultdict(set)
         self._overwrites: dict[tuple[str, str], set[Distance]] = defaultdict(set)
         for alias in time.aliases:
             self._declared[alias.a, alias.b].add(alias.delta)
-            if alias.view:
-                self._incoming[alias.b].append(alias)
-            else:
+            if not alias.view:
                 self._overwrites[alias.a, alias.b].add(alias.delta)
-        self._runs: dict[str, tuple[Run, ...]] = {}
         self._operands = {(x, y) for op in time.order for x in op.inputs for y in op.outputs}
-
-    def content(self, name: str) -> tuple[Run, ...]:
-        """Where each byte of a block comes from, in order of address; views are followed to their origin."""
-        if name not in self._runs:
-            runs = [Run(0, self.time.blocks[name].size, name, 0)]
-            for alias in self._incoming[name]:
-                # Byte i of b is byte i + delta of a. Bytes already told by an earlier alias stay.
-                for run in self.content(alias.a):
-                    runs = _overlay(
-                        runs, Run(run.start - alias.delta, run.size, run.origin, run.offset), name
-                    )
-            self._runs[name] = tuple(runs)
-        return self._runs[name]
 
     def legal(self, a: str, b: str, distance: Distance) -> bool:
         """Whether `b` may lie `distance` bytes after `a` while both are needed."""
@@ -92,10 +65,8 @@ class Overlaps:
 
     def _same_bytes(self, a: str, b: str, distance: Distance, low: int, high: int) -> bool:
         """Whether bytes [low, high) of `a` are those of `b` at that distance."""
-        mine = _clip(self.content(a), low, high)
-        theirs = _clip(
-            [Run(r.start + distance, r.size, r.origin, r.offset) for r in self.content(b)], low, high
-        )
+        mine = clip(self.contents[a], low, high)
+        theirs = clip((r.moved(distance) for r in self.contents[b]), low, high)
         cuts = sorted({r.start for r in (*mine, *theirs)})
         return all(_origin(mine, at) == _origin(theirs, at) for at in cuts)
 
@@ -104,7 +75,7 @@ class Overlaps:
         """Every pair needed at one step (a before b in name table order) -> legal overlapping distances."""
         sources: dict[str, list[tuple[str, Run]]] = defaultdict(list)
         for name in self.time.blocks:
-            for run in self.content(name):
+            for run in self.contents[name]:
                 sources[run.origin].append((name, run))
         index = {name: i for i, name in enumerate(self.time.blocks)}
         found: dict[tuple[str, str], set[Distance]] = defaultdict(set)
@@ -127,6 +98,13 @@ class Overlaps:
             for a, b in self._pairs()
         }
 
+    @cached_property
+    def heaviest_step(self) -> int:
+        """The step at which most bytes are needed, overlaps not counted."""
+        blocks = self.time.blocks.values()
+        weight = {t: sum(b.size for b in blocks if b.start <= t <= b.end) for t in {b.start for b in blocks}}
+        return min(weight, key=lambda t: (-weight[t], t), default=0)
+
     def _pairs(self) -> Iterable[tuple[str, str]]:
         blocks = list(self.time.blocks.values())
         for i, a in enumerate(blocks):
@@ -146,30 +124,5 @@ def _add(found: dict[tuple[str, str], set[int]], index: dict[str, int], a: str, 
         found[b, a].add(-delta)
 
 
-def _clip(runs: Iterable[Run], low: int, high: int) -> list[Run]:
-    """The parts of runs that lie in [low, high)."""
-    clipped = []
-    for r in runs:
-        start, end = max(r.start, low), min(r.start + r.size, high)
-        if start < end:
-            clipped.append(Run(start, end - start, r.origin, r.offset + start - r.start))
-    return clipped
-
-
 def _origin(runs: list[Run], at: int) -> tuple[str, int]:
     return next((r.origin, r.offset + at - r.start) for r in runs if r.start <= at < r.start + r.size)
-
-
-def _overlay(runs: list[Run], new: Run, own: str) -> list[Run]:
-    """Replace the bytes of `own` that `new` covers."""
-    result: list[Run] = []
-    for run in runs:
-        covered = _clip([new], run.start, run.start + run.size) if run.origin == own else []
-        if not covered:
-            result.append(run)
-            continue
-        (part,) = covered
-        result.extend(_clip([run], run.start, part.start))
-        result.append(part)
-        result.extend(_clip([run], part.start + part.size, run.start + run.size))
-    return result

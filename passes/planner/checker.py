@@ -136,6 +136,8 @@ class _Replay:
             raise PlanError(
                 f"{what}: bytes {place.offset}..{place.offset + size} are outside {key}, {limit} B"
             )
+        if place.region == "input" and align > self._align(place.owner):
+            raise PlanError(f"{what}: needs alignment {align}, the buffer of {place.owner!r} has less")
         if place.offset % align:
             raise PlanError(f"{what}: offset {place.offset} is not a multiple of {align}")
 

@@ -123,9 +123,17 @@ class Joined:
         Graph inputs and outputs may not: the caller looks for them in the arena. Into an extern input
         only pure views of it go, as nobody may write there.
         """
-        graph, block = self._overlaps.need.graph, self._overlaps.time.blocks[name]
-        size = graph.state(pin[1]).size_bytes if pin[0] == "state" else graph[pin[1]].size_bytes
-        if name in graph.inputs or name in graph.outputs or offset < 0 or offset + block.size > size:
+        need, block = self._overlaps.need, self._overlaps.time.blocks[name]
+        graph = need.graph
+        owner = graph.state(pin[1]) if pin[0] == "state" else graph[pin[1]]
+        if (
+            name in graph.inputs
+            or name in graph.outputs
+            or offset < 0
+            or offset + block.size > owner.size_bytes
+        ):
             return False
-        content = self._overlaps.content(name)
+        if block.align > max(need.alignment, owner.dtype.itemsize):
+            return False
+        content = self._overlaps.contents[name]
         return pin[0] == "state" or all(r.origin == pin[1] and r.offset == offset + r.start for r in content)

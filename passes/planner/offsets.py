@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from .groups import Group, edges, free_groups
 from .kernel import Alias
 from .lives import Block
 
-MAX_TRIALS = 200
+MAX_TRIALS = 30
 """Alias choices tried; each costs one greedy placement."""
 
 BLOCKED_LIMIT = 50_000
@@ -64,37 +63,35 @@ def round_up(size: int, unit: int) -> int:
 
 def first_fit(overlaps: Overlaps, pinned: tuple[Group, ...], grouped: list[Group]) -> Packing:
     """Place free groups one by one at the lowest free offset, in several orders; the best result."""
-    blocks = overlaps.time.blocks
+    blocks, heaviest = overlaps.time.blocks, overlaps.heaviest_step
     free = [_normal(g, blocks) for g in grouped]
     gaps = _forbidden(free, blocks)
-    heaviest = _heaviest_step(free, blocks)
-
-    def height(g: Group) -> int:
-        return max(offset + blocks[name].size for name, offset in g.offsets.items())
-
-    def span(g: Group) -> int:
-        return max(blocks[n].end for n in g.offsets) - min(blocks[n].start for n in g.offsets) + 1
-
-    def at_peak(g: Group) -> bool:
-        return any(blocks[n].start <= heaviest <= blocks[n].end for n in g.offsets)
-
-    rules: tuple[Callable[[Group], tuple[int, ...]], ...] = (
-        lambda g: (-height(g), -span(g)),
-        lambda g: (-at_peak(g), -height(g)),
-        lambda g: (-height(g) * span(g), -height(g)),
-        lambda g: (-span(g), -height(g)),
-        lambda g: (-at_peak(g), -span(g), -height(g)),
+    height = [max(offset + blocks[name].size for name, offset in g.offsets.items()) for g in free]
+    starts = [min(blocks[n].start for n in g.offsets) for g in free]
+    span = [max(blocks[n].end for n in g.offsets) - start + 1 for g, start in zip(free, starts, strict=True)]
+    at_peak = [any(blocks[n].start <= heaviest <= blocks[n].end for n in g.offsets) for g in free]
+    rules: tuple[Callable[[int], tuple[int, ...]], ...] = (
+        lambda i: (-height[i], -span[i], i),
+        lambda i: (-at_peak[i], -height[i], i),
+        lambda i: (-height[i] * span[i], -height[i], i),
+        lambda i: (-span[i], -height[i], i),
+        lambda i: (-at_peak[i], -span[i], -height[i], i),
     )
     best: Packing | None = None
     for rule in rules:
-        order = sorted(range(len(free)), key=lambda i: (*rule(free[i]), i))
-        offsets = _place(free, order, gaps, overlaps)
-        size = max((offset + blocks[name].size for name, offset in offsets.items()), default=0)
+        placed = _place([_unit(g, blocks) for g in free], sorted(range(len(free)), key=rule), gaps)
+        size = max((placed[i] + height[i] for i in placed), default=0)
         size = round_up(size, overlaps.need.alignment)
         if best is None or size < best.size:
+            offsets = {name: placed[i] + rel for i in placed for name, rel in free[i].offsets.items()}
             best = Packing(size, offsets, pinned)
     assert best is not None
     return best
+
+
+def _unit(group: Group, blocks: dict[str, Block]) -> int:
+    """Multiples of this may be added to a normal group's offsets."""
+    return max(blocks[name].align for name in group.offsets)
 
 
 def _normal(group: Group, blocks: dict[str, Block]) -> Group:
@@ -105,53 +102,39 @@ def _normal(group: Group, blocks: dict[str, Block]) -> Group:
     return Group({name: offset + shift for name, offset in group.offsets.items()})
 
 
-def _forbidden(free: list[Group], blocks: dict[str, Block]) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """For groups i and j, open intervals of offset(i) - offset(j) in which two of their blocks collide."""
-    gaps: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+Gap = tuple[int, int, int]
+"""(group j, low, high): a group's offset minus that of j must not be strictly between low and high."""
+
+
+def _forbidden(free: list[Group], blocks: dict[str, Block]) -> list[list[Gap]]:
+    """Per group, the distances to others at which two of their blocks collide."""
+    gaps: list[list[Gap]] = [[] for _ in free]
     flat = [(i, blocks[name], offset) for i, g in enumerate(free) for name, offset in g.offsets.items()]
-    flat.sort(key=lambda item: item[1].start)
+    flat = sorted((item for item in flat if item[1].size), key=lambda item: item[1].start)
     for k, (i, a, x) in enumerate(flat):
-        for j, b, y in flat[k + 1 :]:
+        for m in range(k + 1, len(flat)):
+            j, b, y = flat[m]
             if b.start > a.end:
                 break
-            if i != j and a.size and b.size:
-                gaps[i, j].append((y - x - a.size, y - x + b.size))
-                gaps[j, i].append((x - y - b.size, x - y + a.size))
+            if i != j:
+                gaps[i].append((j, y - x - a.size, y - x + b.size))
+                gaps[j].append((i, x - y - b.size, x - y + a.size))
     return gaps
 
 
-def _heaviest_step(free: list[Group], blocks: dict[str, Block]) -> int:
-    """The step at which most bytes are needed."""
-    weight: dict[int, int] = defaultdict(int)
-    for g in free:
-        for name in g.offsets:
-            weight[blocks[name].start] += 0
-    for step in weight:
-        weight[step] = sum(
-            blocks[n].size for g in free for n in g.offsets if blocks[n].start <= step <= blocks[n].end
-        )
-    return max(sorted(weight), key=lambda step: weight[step], default=0)
-
-
-def _place(
-    free: list[Group],
-    order: list[int],
-    gaps: dict[tuple[int, int], list[tuple[int, int]]],
-    overlaps: Overlaps,
-) -> dict[str, int]:
-    blocks = overlaps.time.blocks
+def _place(units: list[int], order: list[int], gaps: list[list[Gap]]) -> dict[int, int]:
+    """Offsets of groups, each the lowest that is free when its turn comes."""
     placed: dict[int, int] = {}
     for i in order:
-        unit = max(blocks[name].align for name in free[i].offsets)
-        taken = sorted(
-            (placed[j] + low, placed[j] + high) for j in placed for low, high in gaps.get((i, j), ())
-        )
+        taken = sorted((placed[j] + low, placed[j] + high) for j, low, high in gaps[i] if j in placed)
         offset = 0
         for low, high in taken:
-            if low < offset < high:
-                offset = round_up(high, unit)
+            if low >= offset:
+                break
+            if offset < high:
+                offset = round_up(high, units[i])
         placed[i] = offset
-    return {name: placed[i] + rel for i in placed for name, rel in free[i].offsets.items()}
+    return placed
 
 
 # --- lower bound ---------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from heapq import heappop, heappush
 from ...ir import Op
 from ...ir.ops.write_state import WriteState
 from .demand import Demand
-from .storage import Storages, ancestors_of
+from .livebytes import LiveBytes, ancestors_of, bits
 
-STATE_LIMIT = 20_000
+STATE_LIMIT = 10_000
 """Sets of executed ops the exact search looks at; about two seconds."""
 
 
@@ -32,11 +32,11 @@ def order(need: Demand, limit: int = STATE_LIMIT) -> Order:
     Exact unless the search looks at more than `limit` sets of executed ops; then it is the best order
     found, and `lower_bound_bytes` tells how far from optimal it can be at most.
     """
-    search = _Search(Storages(need))
+    search = _Search(LiveBytes(need))
     given = tuple(range(len(need.graph.ops)))
     best, peak = given, search.peak(given)
     if peak > search.floor:
-        greedy = search.complete(0, search.storages.start, 0)[1]
+        greedy = search.complete(0, search.memory.start, 0)[1]
         if search.peak(greedy) < peak:
             best, peak = greedy, search.peak(greedy)
     bound = search.floor
@@ -50,90 +50,98 @@ def order(need: Demand, limit: int = STATE_LIMIT) -> Order:
 class _Search:
     """Best-first search over sets of executed ops: the way to the full set with the smallest peak."""
 
-    def __init__(self, storages: Storages) -> None:
-        self.storages = storages
-        self.count = len(storages.ops)
+    def __init__(self, memory: LiveBytes) -> None:
+        self.memory = memory
+        self.count = len(memory.ops)
         self.floor = self._floor()
 
     def _floor(self) -> int:
         """Every op needs at least its own operands and scratch, in any order; inputs come all at once."""
-        s, everything = self.storages, (1 << self.count) - 1
-        ancestors = ancestors_of(s.before)
-        writes = sum(1 << t for t, op in enumerate(s.ops) if isinstance(op, WriteState))
-        # Everybody else has read already, so that most storages die; states are as little written as can be.
+        m, everything = self.memory, (1 << self.count) - 1
+        ancestors = ancestors_of(m.before)
+        writes = sum(1 << t for t, op in enumerate(m.ops) if isinstance(op, WriteState))
+        # Everybody else has read already, so that most values die; states are as little written as can be.
         late = [everything & ~(1 << t | writes & ~ancestors[t]) for t in range(self.count)]
-        return max([s.cost(s.given, 0), *(s.step(t, s.reads[t], late[t])[0] for t in range(self.count))])
+        return max([m.cost(m.given, 0), *(m.step(t, m.reads[t], late[t])[0] for t in range(self.count))])
 
     def peak(self, way: tuple[int, ...]) -> int:
         """Peak of live bytes of an order."""
-        live, done = self.storages.start, 0
-        peak = self.storages.cost(self.storages.given, 0)
+        live, done = self.memory.start, 0
+        peak = self.memory.cost(self.memory.given, 0)
         for t in way:
-            needed, live = self.storages.step(t, live, done)
+            needed, live = self.memory.step(t, live, done)
             peak, done = max(peak, needed), done | 1 << t
         return peak
 
-    def ready(self, done: int) -> list[int]:
-        """Ops that can run next, in the graph's order."""
-        return [t for t in range(self.count) if not done >> t & 1 and not self.storages.before[t] & ~done]
+    def ready(self, done: int) -> int:
+        """Set of the ops that can run next."""
+        waiting = [t for t in range(self.count) if not done >> t & 1 and not self.memory.before[t] & ~done]
+        return sum(1 << t for t in waiting)
+
+    def ready_after(self, op: int, ready: int, done: int) -> int:
+        """`ready`, when `op` is the last of those in `done`."""
+        new = sum(1 << t for t in bits(self.memory.after[op]) if not self.memory.before[t] & ~done)
+        return ready & ~(1 << op) | new
 
     def complete(self, done: int, live: int, peak: int) -> tuple[int, tuple[int, ...]]:
         """Greedy: always the op that needs least beyond the peak so far, then leaves least alive."""
         way: list[int] = []
-        while ready := self.ready(done):
+        ready = self.ready(done)
+        while ready:
             options = []
-            for t in ready:
-                needed, after = self.storages.step(t, live, done)
-                left = self.storages.cost(after, done | 1 << t)
+            for t in bits(ready):
+                needed, after = self.memory.step(t, live, done)
+                left = self.memory.cost(after, done | 1 << t)
                 options.append((max(needed, peak), left, t, after))
             peak, _, t, live = min(options)
             done |= 1 << t
+            ready = self.ready_after(t, ready, done)
             way.append(t)
         return peak, tuple(way)
 
     def run(self, ceiling: int, limit: int) -> tuple[tuple[int, ...] | None, int]:
         """An order with a peak below `ceiling` (None: there is none, or none was found) and a lower bound."""
         full = (1 << self.count) - 1
-        heap = [(self.floor, 0, 0, self.storages.start)]
+        heap = [(self.floor, 0, 0, self.memory.start, self.ready(0))]
         came: dict[int, tuple[int, int]] = {}
         closed: set[int] = set()
         while heap:
-            peak, _, done, live = heappop(heap)
+            peak, _, done, live, ready = heappop(heap)
             if done == full:
                 return self._way(came, done), peak
             if done in closed:
                 continue
             if len(closed) == limit:
-                return self._rescue(came, [(peak, 0, done, live), *heap], ceiling), peak
+                return self._rescue(came, [(peak, 0, done, live, ready), *heap], ceiling), peak
             closed.add(done)
-            for t, needed, after in self._moves(peak, done, live):
+            for t, needed, after in self._moves(peak, done, live, ready):
                 then = done | 1 << t
                 worst = max(peak, needed)
                 if worst < ceiling and then not in closed and worst < came.get(then, (ceiling, 0))[0]:
                     came[then] = (worst, t)
-                    heappush(heap, (worst, -then.bit_count(), then, after))
+                    heappush(heap, (worst, -then.bit_count(), then, after, self.ready_after(t, ready, then)))
         return None, ceiling
 
-    def _moves(self, peak: int, done: int, live: int) -> list[tuple[int, int, int]]:
-        """Next ops as (op, bytes needed, storages live after it).
+    def _moves(self, peak: int, done: int, live: int, ready: int) -> list[tuple[int, int, int]]:
+        """Next ops as (op, bytes needed, values live after it).
 
         An op that fits under the peak so far and leaves no more alive than before can only help every
         later op, so it is then the only move.
         """
-        before, moves = self.storages.cost(live, done), []
-        for t in self.ready(done):
-            needed, after = self.storages.step(t, live, done)
-            if needed <= peak and self.storages.cost(after, done | 1 << t) <= before:
+        before, moves = self.memory.cost(live, done), []
+        for t in bits(ready):
+            needed, after = self.memory.step(t, live, done)
+            if needed <= peak and self.memory.cost(after, done | 1 << t) <= before:
                 return [(t, needed, after)]
             moves.append((t, needed, after))
         return moves
 
     def _rescue(
-        self, came: dict[int, tuple[int, int]], frontier: list[tuple[int, int, int, int]], ceiling: int
+        self, came: dict[int, tuple[int, int]], frontier: list[tuple[int, int, int, int, int]], ceiling: int
     ) -> tuple[int, ...] | None:
         """Complete the sets with most ops executed greedily; the best order, if below the ceiling."""
         best: tuple[int, tuple[int, ...]] | None = None
-        for peak, _, done, live in sorted(frontier, key=lambda f: (-f[2].bit_count(), f[0], f[2]))[:16]:
+        for peak, _, done, live, _ in sorted(frontier, key=lambda f: (-f[2].bit_count(), f[0], f[2]))[:16]:
             reached, rest = self.complete(done, live, peak)
             if reached < (ceiling if best is None else best[0]):
                 best = (reached, (*self._way(came, done), *rest))

@@ -50,7 +50,7 @@ static inline int32_t pl_softmax_s8_row(const int8_t *x, int32_t bits, const pl_
     }
     uint32_t total = 0;
     for (int32_t c = 0; c < p->depth; c++) {
-        total += (uint32_t)(pl_softmax_s8_exp(largest - x[c], p) + 2048) >> 12;
+        total += ((uint32_t)pl_softmax_s8_exp(largest - x[c], p) + 2048u) >> 12;
     }
     *shift = 12 + 31 - bits;
     while (total < 0x80000000u) {

@@ -1,0 +1,8 @@
+"""Kernels of add."""
+
+from __future__ import annotations
+
+from ...ir.ops.add import Add
+from .additive import additive_kernels
+
+KERNELS = additive_kernels(Add, sign=1)

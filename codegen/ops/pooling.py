@@ -1,0 +1,68 @@
+"""Descriptors of pooling: one output row from row pointers, rows outside the input being NULL."""
+
+from __future__ import annotations
+
+from ...ir import DType
+from ...ir.elementwise import ACTIVATIONS
+from ...ir.fixed_point import activation_range
+from ...ir.ops.average_pool2d import AveragePool2D
+from ...ir.ops.max_pool2d import MaxPool2D
+from ...passes.planner.kernel import Call, Field, Kernel, Pointer, RowLoop, Struct, Tensors
+from .elementwise import has_types
+
+Pool = AveragePool2D | MaxPool2D
+
+
+def _row_loop(op: Pool, tensors: Tensors) -> RowLoop:
+    _, height, width, channels = tensors[op.x].shape
+    _, out_height, out_width, _ = tensors[op.y].shape
+    return RowLoop(
+        height=height,
+        pitch=width * channels,
+        taps=op.window.kernel[0],
+        stride=op.window.stride[0],
+        dilation=1,
+        pad_top=op.window.padding[0][0],
+        out_rows=out_height,
+        out_pitch=out_width * channels,
+        pad=None,
+    )
+
+
+def _fields(op: Pool, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    x, y = tensors[op.x], tensors[op.y]
+    low: float
+    high: float
+    low, high = op.activation.bounds if x.dtype is DType.FLOAT32 else activation_range(op.activation, y)
+    return (
+        ("in_w", x.shape[2]),
+        ("channels", x.shape[3]),
+        ("out_w", y.shape[2]),
+        ("kernel_h", op.window.kernel[0]),
+        ("kernel_w", op.window.kernel[1]),
+        ("stride_w", op.window.stride[1]),
+        ("pad_left", op.window.padding[1][0]),
+        ("low", low),
+        ("high", high),
+    )
+
+
+def pool_kernels(op: type[AveragePool2D] | type[MaxPool2D]) -> tuple[Kernel, ...]:
+    """Kernels of a pooling operator."""
+    return tuple(_kernel(op, dtype) for dtype in ACTIVATIONS)
+
+
+def _kernel(op: type[AveragePool2D] | type[MaxPool2D], dtype: DType) -> Kernel:
+    name = f"pl_{op.kind()}_{dtype.suffix}"
+
+    def emit(instance: Pool, tensors: Tensors) -> tuple[Call, ...]:
+        pointers = (
+            Pointer("x", instance.x, dtype.ctype),
+            Pointer("y", instance.y, dtype.ctype, writable=True),
+        )
+        struct = Struct(f"{name}_params", _fields(instance, tensors))
+        return (Call(name, pointers, ("rows", "y", "&p"), struct, _row_loop(instance, tensors)),)
+
+    return Kernel(
+        name, f"portable/{name.removeprefix('pl_')}.h", op, has_types(("x", "y"), (dtype, dtype)), emit
+    )

@@ -1,0 +1,20 @@
+"""Kernels of tanh. int8 becomes a lookup."""
+
+from __future__ import annotations
+
+from ...ir import DType
+from ...ir.ops.tanh import Tanh
+from ...ir.transcendental import sigmoid_table
+from ...passes.planner.kernel import Const, Field, Tensors
+from .elementwise import unary_kernel
+
+
+def _fields(op: Tanh, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    multiplier, shift = op.argument(tensors)
+    return ("multiplier", multiplier), ("shift", shift), ("table", Const("sigmoid", sigmoid_table()))
+
+
+KERNELS = (
+    unary_kernel(Tanh, "pl_tanh_s16", (DType.INT16,) * 2, _fields, struct="pl_sigmoid_s16_params"),
+    unary_kernel(Tanh, "pl_tanh_f32", (DType.FLOAT32,) * 2),
+)
