@@ -31,7 +31,19 @@ from .passes import PASSES, run_passes
 from .passes.io_int8 import io_int8 as strip_io
 from .passes.planner.demand import InputMode
 
-__all__ = ["Compiled", "Verified", "compile", "doctor", "dump", "fit", "load", "operators", "profile", "run", "verify"]
+__all__ = [
+    "Compiled",
+    "Verified",
+    "compile",
+    "doctor",
+    "dump",
+    "fit",
+    "load",
+    "operators",
+    "profile",
+    "run",
+    "verify",
+]
 
 
 def load(model: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
@@ -80,9 +92,17 @@ def _figures(library: Library, footprint: Footprint | None) -> dict[str, Any]:
 
 
 def compile(
-    model: str | Path, board: str, out: str | Path, *, name: str | None = None, input_mode: InputMode = "arena",
-    io_int8: bool = False, input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-    max_ram: int | None = None, max_flash: int | None = None, verify_passes: bool = False,
+    model: str | Path,
+    board: str,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    input_mode: InputMode = "arena",
+    io_int8: bool = False,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    max_ram: int | None = None,
+    max_flash: int | None = None,
+    verify_passes: bool = False,
 ) -> Compiled:
     """Compile `model` for `board` into the folder `out`, which is replaced as a whole.
 
@@ -116,7 +136,9 @@ def _footprint(library: Library) -> Footprint | None:
         return measure(library, Path(work), board)
 
 
-def _check_fits(library: Library, footprint: Footprint | None, max_ram: int | None, max_flash: int | None) -> None:
+def _check_fits(
+    library: Library, footprint: Footprint | None, max_ram: int | None, max_flash: int | None
+) -> None:
     board = boards.load(library.options.board)
     figures = _figures(library, footprint)
     plan = library.plan
@@ -124,7 +146,13 @@ def _check_fits(library: Library, footprint: Footprint | None, max_ram: int | No
     flash = figures["weight_bytes"] + (figures["code_bytes"] or 0)
     for what, need, limit, option, hint in (
         ("RAM", ram, max_ram or board.sram_bytes, max_ram, _ram_hint(library)),
-        ("flash", flash, max_flash or board.flash_bytes, max_flash, "a smaller model, or a board with more flash"),
+        (
+            "flash",
+            flash,
+            max_flash or board.flash_bytes,
+            max_flash,
+            "a smaller model, or a board with more flash",
+        ),
     ):
         if need > limit:
             given = f"--max-{what.lower()}" if option else board.name
@@ -142,8 +170,10 @@ def _ram_hint(library: Library) -> str:
     inputs = sum(p.size_bytes for p in library.view.inputs if not p.extern)
     extern = f"--input extern keeps the input ({inputs} B) out of the arena; " if inputs else ""
     fitting = [
-        b for b in boards.names()
-        if boards.load(b).real and boards.load(b).sram_bytes >= library.plan.arena_bytes + library.plan.state_bytes
+        b
+        for b in boards.names()
+        if boards.load(b).real
+        and boards.load(b).sram_bytes >= library.plan.arena_bytes + library.plan.state_bytes
     ]
     return f"{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"
 
@@ -192,18 +222,23 @@ def _open(path: str | Path) -> Library:
     return build_library(model, options)
 
 
-def _samples(library: Library, samples: int, inputs: np.ndarray | Sequence[Mapping[str, np.ndarray]] | None) -> list:  # type: ignore[type-arg]
+def _samples(
+    library: Library, samples: int, inputs: np.ndarray | Sequence[Mapping[str, np.ndarray]] | None
+) -> list:  # type: ignore[type-arg]
     graph = library.graph
     if inputs is None:
         return list(random_inputs(graph, samples))
     if not isinstance(inputs, np.ndarray):
         return [dict(i) for i in inputs]
     if len(graph.inputs) != 1:
-        raise UserError("the model has several inputs; one array cannot hold them", found=str(list(graph.inputs)))
+        raise UserError(
+            "the model has several inputs; one array cannot hold them", found=str(list(graph.inputs))
+        )
     t = graph[graph.inputs[0]]
     if inputs.dtype != t.dtype.numpy or inputs.size % t.elements or inputs.size == 0:
         raise UserError(
-            "the inputs do not fit the model", found=f"{inputs.dtype}{list(inputs.shape)}",
+            "the inputs do not fit the model",
+            found=f"{inputs.dtype}{list(inputs.shape)}",
             accepted=f"{t.dtype.value}[N,{','.join(map(str, t.shape))}]",
         )
     return [{graph.inputs[0]: x} for x in inputs.reshape(-1, *t.shape)]
@@ -211,13 +246,21 @@ def _samples(library: Library, samples: int, inputs: np.ndarray | Sequence[Mappi
 
 def _check_on(on: str) -> None:
     if on not in ("qemu", "host"):
-        raise UserError(f"cannot run on {on!r}", accepted="qemu, host",
-                        hint="Renode and Unicorn are not supported yet" if on in ("renode", "unicorn") else "")
+        raise UserError(
+            f"cannot run on {on!r}",
+            accepted="qemu, host",
+            hint="Renode and Unicorn are not supported yet" if on in ("renode", "unicorn") else "",
+        )
 
 
 def verify(
-    path: str | Path, *, samples: int = 20, inputs: np.ndarray | None = None, on: str = "qemu",
-    sanitize: bool = False, progress: Callable[[int], None] = lambda done: None,
+    path: str | Path,
+    *,
+    samples: int = 20,
+    inputs: np.ndarray | None = None,
+    on: str = "qemu",
+    sanitize: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Verified:
     """Build and run the library in `path` and compare it with the reference bit for bit.
 
@@ -228,12 +271,17 @@ def verify(
     chosen = _samples(library, samples, inputs)
     reference = check_reference(library, chosen, SEQUENCE)
     return Verified(
-        library, verify_library(library, Path(path), chosen, on, sanitize=sanitize, progress=progress), reference
+        library,
+        verify_library(library, Path(path), chosen, on, sanitize=sanitize, progress=progress),
+        reference,
     )
 
 
 def run(
-    path: str | Path, sequences: Sequence[np.ndarray | Sequence[Mapping[str, np.ndarray]]], *, on: str = "qemu",
+    path: str | Path,
+    sequences: Sequence[np.ndarray | Sequence[Mapping[str, np.ndarray]]],
+    *,
+    on: str = "qemu",
     progress: Callable[[int], None] = lambda done: None,
 ) -> SequenceRun:
     """Run the library in `path` on sequences of inputs, the state reset before each, and return its outputs.
@@ -244,7 +292,9 @@ def run(
     """
     _check_on(on)
     library = _open(path)
-    return run_sequences(library, Path(path), [_samples(library, 0, s) for s in sequences], on, progress=progress)
+    return run_sequences(
+        library, Path(path), [_samples(library, 0, s) for s in sequences], on, progress=progress
+    )
 
 
 def lcg_samples(graph: Graph, count: int = 1) -> list[dict[str, np.ndarray]]:
@@ -261,7 +311,10 @@ def profile(path: str | Path) -> Profile:
 
 
 def fit(
-    model: str | Path, board_names: Sequence[str] | None = None, *, input_mode: InputMode = "arena",
+    model: str | Path,
+    board_names: Sequence[str] | None = None,
+    *,
+    input_mode: InputMode = "arena",
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[Fit, ...]:
     """`model` on each board (all profiles by default). Raises UserError for a bad model or an unknown board."""
@@ -274,13 +327,20 @@ def fit(
 def operators() -> list[dict[str, Any]]:
     """Every operator of the IR with its kernels."""
     return [
-        {"op": op.kind(), "kernels": [k.name for k in KERNELS if k.op is op], "about": (op.__doc__ or "").split("\n")[0]}
+        {
+            "op": op.kind(),
+            "kernels": [k.name for k in KERNELS if k.op is op],
+            "about": (op.__doc__ or "").split("\n")[0],
+        }
         for op in OPS
     ]
 
 
 def dump(
-    model: str | Path, after: str = "lower", *, io_int8: bool = False,
+    model: str | Path,
+    after: str = "lower",
+    *,
+    io_int8: bool = False,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> str:
     """The IR of `model` after the pass named `after` ("import": as read). Raises UserError for an unknown pass."""
@@ -296,7 +356,12 @@ def dump(
 def doctor() -> list[dict[str, Any]]:
     """External tools and Python packages, found or not, and what each enables."""
     rows = [
-        {"tool": t.command, "version": t.version, "enables": t.enables, "install": f"apt-get install {t.package}"}
+        {
+            "tool": t.command,
+            "version": t.version,
+            "enables": t.enables,
+            "install": f"apt-get install {t.package}",
+        }
         for t in tools()
     ]
     packages = (
@@ -309,6 +374,12 @@ def doctor() -> list[dict[str, Any]]:
             found: str | None = metadata.version(package)
         except metadata.PackageNotFoundError:
             found = None
-        rows.append({"tool": f"{package} (Python)", "version": found, "enables": enables,
-                     "install": f"pip install patchloom[{extra}]"})
+        rows.append(
+            {
+                "tool": f"{package} (Python)",
+                "version": found,
+                "enables": enables,
+                "install": f"pip install patchloom[{extra}]",
+            }
+        )
     return rows

@@ -63,7 +63,9 @@ def _umask() -> int:
     return mask
 
 
-def manifest(options: Options, model_file: str, model_name: str, sha256: str, figures: Mapping[str, Any]) -> bytes:
+def manifest(
+    options: Options, model_file: str, model_name: str, sha256: str, figures: Mapping[str, Any]
+) -> bytes:
     """The manifest's bytes: what was compiled, how, and what came out."""
     content = {
         "patchloom_format": _FORMAT,
@@ -87,12 +89,17 @@ def read(folder: Path) -> tuple[Path, str, Options, dict[str, Any]]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise UserError(f"{folder} is not a library folder", rule=f"it has no {MANIFEST}", hint="patchloom compile")
+        raise UserError(
+            f"{folder} is not a library folder", rule=f"it has no {MANIFEST}", hint="patchloom compile"
+        )
     try:
         content = json.loads(path.read_text())
         if content["patchloom_format"] != _FORMAT:
-            raise UserError(f"{path} has format {content['patchloom_format']}", accepted=str(_FORMAT),
-                            hint="compile the model again with this version")
+            raise UserError(
+                f"{path} has format {content['patchloom_format']}",
+                accepted=str(_FORMAT),
+                hint="compile the model again with this version",
+            )
         model, o = content["model"], content["options"]
         name = Path(str(model["file"])).name
         shapes = {str(n): tuple(int(v) for v in s) for n, s in o["input_shapes"].items()}

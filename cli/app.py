@@ -25,9 +25,12 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Model = Annotated[Path, typer.Argument(help="A .tflite model.", show_default=False)]
-LibraryFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder written by compile.", show_default=False)]
+LibraryFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder written by compile.", show_default=False)
+]
 Shapes = Annotated[
-    list[str] | None, typer.Option("--input-shape", metavar="NAME=1,49,10,1", help="Shape of an input; repeatable.")
+    list[str] | None,
+    typer.Option("--input-shape", metavar="NAME=1,49,10,1", help="Shape of an input; repeatable."),
 ]
 
 
@@ -72,7 +75,9 @@ def _version(value: bool) -> None:
 
 
 @app.callback()
-def _main(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
     """Shared options."""
 
 
@@ -87,13 +92,23 @@ def compile(
     input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
     io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
     input_shape: Shapes = None,
-    verify_passes: Annotated[bool, typer.Option("--verify-passes", help="Check the IR after every pass.")] = False,
+    verify_passes: Annotated[
+        bool, typer.Option("--verify-passes", help="Check the IR after every pass.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compile MODEL into a C99 library for BOARD."""
     compiled = api.compile(
-        model, board, output, name=name, input_mode=input_mode.value, io_int8=io is Io.int8,
-        input_shapes=parse_shapes(input_shape), max_ram=max_ram, max_flash=max_flash, verify_passes=verify_passes,
+        model,
+        board,
+        output,
+        name=name,
+        input_mode=input_mode.value,
+        io_int8=io is Io.int8,
+        input_shapes=parse_shapes(input_shape),
+        max_ram=max_ram,
+        max_flash=max_flash,
+        verify_passes=verify_passes,
     )
     print_json(compiled.figures()) if json else show.compiled(compiled)
 
@@ -111,7 +126,9 @@ def _load_inputs(path: Path | None) -> np.ndarray | None:
 def verify(
     folder: LibraryFolder,
     samples: Annotated[int, typer.Option(min=1, help="Random inputs to compare.")] = 20,
-    inputs: Annotated[Path | None, typer.Option(help="A .npy file [N, ...] instead of random inputs.")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="A .npy file [N, ...] instead of random inputs.")
+    ] = None,
     on: Annotated[On, typer.Option(help="Where to run the C.")] = On.qemu,
     json: Json = False,
 ) -> None:
@@ -152,11 +169,22 @@ def list_boards(json: Json = False) -> None:
     """List board profiles."""
     profiles = [boards.load(n) for n in boards.names()]
     if json:
-        print_json([
-            {"name": b.name, "title": b.title, "real": b.real, "core": b.core, "features": sorted(b.features),
-             "clock_hz": b.clock_hz, "sram_bytes": b.sram_bytes, "flash_bytes": b.flash_bytes,
-             "emulator": asdict(b.emulator)} for b in profiles
-        ])
+        print_json(
+            [
+                {
+                    "name": b.name,
+                    "title": b.title,
+                    "real": b.real,
+                    "core": b.core,
+                    "features": sorted(b.features),
+                    "clock_hz": b.clock_hz,
+                    "sram_bytes": b.sram_bytes,
+                    "flash_bytes": b.flash_bytes,
+                    "emulator": asdict(b.emulator),
+                }
+                for b in profiles
+            ]
+        )
     else:
         show.boards_table(profiles)
 
@@ -171,7 +199,9 @@ def list_ops(json: Json = False) -> None:
 @app.command()
 def dump(
     model: Model,
-    after: Annotated[str, typer.Option(help="Pass to stop after; `import` shows the file as it is.")] = "lower",
+    after: Annotated[
+        str, typer.Option(help="Pass to stop after; `import` shows the file as it is.")
+    ] = "lower",
     input_shape: Shapes = None,
     io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
     json: Json = False,

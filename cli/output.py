@@ -17,7 +17,9 @@ from ..errors import UnsupportedModel, UserError
 
 _PIPE_WIDTH = 200  # columns where output is no terminal: tables are not cut to a guess of 80
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-messages = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
+messages = Console(
+    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH
+)
 
 
 def print_error(error: UserError) -> None:
@@ -25,7 +27,9 @@ def print_error(error: UserError) -> None:
     text = str(error)
     if isinstance(error, UnsupportedModel):
         blocks = text.split("\n")
-        text = "\n".join(f"error: {b}" if b and not b.startswith(" ") and "cannot be" in b else b for b in blocks)
+        text = "\n".join(
+            f"error: {b}" if b and not b.startswith(" ") and "cannot be" in b else b for b in blocks
+        )
     else:
         text = f"error: {text}"
     messages.print(escape(text))
@@ -45,9 +49,17 @@ def number(value: int | float | None, unknown: str = "unknown") -> str:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
     """A table; columns whose name ends in `>` are right-aligned."""
-    table = Table(title=escape(title) if title else None, box=None, header_style="bold", pad_edge=False, title_justify="left")
+    table = Table(
+        title=escape(title) if title else None,
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        title_justify="left",
+    )
     for column in columns:
-        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=True)
+        table.add_column(
+            column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=True
+        )
     for row in rows:
         table.add_row(*map(escape, row))
     out.print(table)

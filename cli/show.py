@@ -15,8 +15,10 @@ from .output import number, out, print_table
 def compiled(result: Compiled) -> None:
     """Memory table of a compiled library."""
     f = result.figures()
-    proven = "proven minimal for this order" if f["plan"]["arena_proven_minimal"] else (
-        f"lower bound {number(f['plan']['arena_lower_bound_bytes'])}"
+    proven = (
+        "proven minimal for this order"
+        if f["plan"]["arena_proven_minimal"]
+        else (f"lower bound {number(f['plan']['arena_lower_bound_bytes'])}")
     )
     rows = [
         ("arena", number(f["arena_bytes"]), f"RAM; {proven}"),
@@ -60,28 +62,63 @@ def profiled(p: Profile) -> None:
     rows = []
     for layer in p.layers:
         cost = layer.cycles if layer.cycles is not None else layer.instructions
-        rows.append((
-            layer.name[:40], layer.op, number(layer.macs), number(layer.instructions), number(layer.cycles),
-            f"{layer.macs / cost:.2f}" if cost else "", f"{100 * cost / total:.1f}",
-        ))
+        rows.append(
+            (
+                layer.name[:40],
+                layer.op,
+                number(layer.macs),
+                number(layer.instructions),
+                number(layer.cycles),
+                f"{layer.macs / cost:.2f}" if cost else "",
+                f"{100 * cost / total:.1f}",
+            )
+        )
     rate = "MAC/cycle>" if p.cycles is not None else "MAC/instr>"
-    print_table(["layer", "op", "MACs>", "instructions>", "cycles>", rate, "share %>"], rows, f"{p.board} ({p.core})")
-    model = f"cycle model {p.cycle_model}" if p.cycle_model else f"no cycle model for {p.core}: cycles unknown"
-    out.print(f"total {number(p.instructions)} instructions, {number(p.cycles)} cycles per inference ({model}; {p.source})")
+    print_table(
+        ["layer", "op", "MACs>", "instructions>", "cycles>", rate, "share %>"], rows, f"{p.board} ({p.core})"
+    )
+    model = (
+        f"cycle model {p.cycle_model}" if p.cycle_model else f"no cycle model for {p.core}: cycles unknown"
+    )
+    out.print(
+        f"total {number(p.instructions)} instructions, {number(p.cycles)} cycles per inference ({model}; {p.source})"
+    )
 
 
 def fits(model: str, result: Sequence[Fit]) -> None:
     """One line per board."""
     rows = [
-        (f.board + ("" if f.real else " *"), f.core, number(f.arena_bytes + f.state_bytes), number(f.sram_bytes),
-         number(f.weight_bytes), number(f.code_bytes), number(f.flash_bytes), f"~{f.latency_ms:,.1f}",
-         "yes" if f.fits else "no: " + ", ".join(f.missing))
+        (
+            f.board + ("" if f.real else " *"),
+            f.core,
+            number(f.arena_bytes + f.state_bytes),
+            number(f.sram_bytes),
+            number(f.weight_bytes),
+            number(f.code_bytes),
+            number(f.flash_bytes),
+            f"~{f.latency_ms:,.1f}",
+            "yes" if f.fits else "no: " + ", ".join(f.missing),
+        )
         for f in result
     ]
     print_table(
-        ["board", "core", "arena+state>", "of RAM>", "weights>", "code>", "of flash>", "ms (estimate)>", "fits"], rows, model
+        [
+            "board",
+            "core",
+            "arena+state>",
+            "of RAM>",
+            "weights>",
+            "code>",
+            "of flash>",
+            "ms (estimate)>",
+            "fits",
+        ],
+        rows,
+        model,
     )
-    out.print("* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, stack not included.")
+    out.print(
+        "* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, stack not included."
+    )
     for advice in dict.fromkeys(f.advice for f in result if f.advice):
         out.print(f"hint: {advice}", markup=False)
 
@@ -89,8 +126,16 @@ def fits(model: str, result: Sequence[Fit]) -> None:
 def boards_table(profiles: Sequence[Board]) -> None:
     """All profiles."""
     rows = [
-        (b.name, b.title, b.core, f"{b.clock_hz / 1e6:g}", number(b.sram_bytes), number(b.flash_bytes),
-         b.emulator.machine) for b in profiles
+        (
+            b.name,
+            b.title,
+            b.core,
+            f"{b.clock_hz / 1e6:g}",
+            number(b.sram_bytes),
+            number(b.flash_bytes),
+            b.emulator.machine,
+        )
+        for b in profiles
     ]
     print_table(["board", "title", "core", "MHz>", "RAM bytes>", "flash bytes>", "QEMU machine"], rows)
 
@@ -104,5 +149,8 @@ def doctor(rows: Sequence[Mapping[str, Any]]) -> None:
     """Tools found."""
     print_table(
         ["tool", "version", "enables", "install"],
-        [(r["tool"], r["version"] or "MISSING", r["enables"], "" if r["version"] else r["install"]) for r in rows],
+        [
+            (r["tool"], r["version"] or "MISSING", r["enables"], "" if r["version"] else r["install"])
+            for r in rows
+        ],
     )

@@ -43,7 +43,9 @@ class Array:
         if self.ctype in ("float", "int64_t"):
             texts = [number(v, self.ctype) for v in self.data.reshape(-1).tolist()]
         else:
-            texts = [t if t != "-2147483648" else "INT32_MIN" for t in map(str, self.data.reshape(-1).tolist())]
+            texts = [
+                t if t != "-2147483648" else "INT32_MIN" for t in map(str, self.data.reshape(-1).tolist())
+            ]
         step = 20 if self.data.itemsize == 1 else 8
         for i in range(0, len(texts), step):
             yield ", ".join(texts[i : i + step])

@@ -119,21 +119,25 @@ def _is_free(binding: Binding, step: Step, call: Call) -> bool:
 
 def _banner(binding: Binding, op: Op, step: Step, number_: int, total: int) -> tuple[str, ...]:
     graph = binding.graph
-    lines = [f"layer {number_}/{total}  {op.kind()} \"{comment_text(op.name)}\"  ({comment_text(graph.label(op))})"]
+    lines = [
+        f'layer {number_}/{total}  {op.kind()} "{comment_text(op.name)}"  ({comment_text(graph.label(op))})'
+    ]
     for name in (*op.inputs, *op.outputs):
         t = graph[name]
         if t.constant:
             continue
         place = binding.place(name, step)
         role = "y" if name in op.outputs else "x"
-        lines.append(f"  {role}  {type_text(t)}  {place.region}+{place.offset}  \"{comment_text(name)}\"")
+        lines.append(f'  {role}  {type_text(t)}  {place.region}+{place.offset}  "{comment_text(name)}"')
     read = sum(graph[x].size_bytes for x in op.inputs)
     written = sum(graph[y].size_bytes for y in op.outputs)
     lines.append(f"  {op.macs(graph.tensors)} MAC, {read} B read, {written} B written; kernel {step.kernel}")
     return tuple(lines)
 
 
-def layer_views(binding: Binding, kernels: Mapping[tuple[str, type[Op]], Kernel], run_order: tuple[str, ...]) -> tuple[LayerView, ...]:
+def layer_views(
+    binding: Binding, kernels: Mapping[tuple[str, type[Op]], Kernel], run_order: tuple[str, ...]
+) -> tuple[LayerView, ...]:
     """One view per step that has work to do; steps made free by the plan have no function.
 
     run_order   names of all possible buffers in the order in which `run` passes them

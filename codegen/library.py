@@ -103,7 +103,8 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
     name = graph.name
     pool = ConstantPool(name)
     extern = {
-        n: stem for stem, n in zip(port_stems("input", graph.inputs), graph.inputs, strict=True)
+        n: stem
+        for stem, n in zip(port_stems("input", graph.inputs), graph.inputs, strict=True)
         if plan.places[n].region == "input"
     }
     binding = Binding(graph, plan, pool, name, extern)
@@ -155,7 +156,9 @@ def _initial(binding: Binding, name: str, initial: np.ndarray) -> str:
     """Symbol of a state's initial contents, or "" when they are all zero bytes."""
     if not initial.tobytes().strip(b"\0"):
         return ""
-    return binding.pool.add(Const(name, initial.reshape(-1)), f"s_{identifier(name)}", f"initial {comment_text(name)}")
+    return binding.pool.add(
+        Const(name, initial.reshape(-1)), f"s_{identifier(name)}", f"initial {comment_text(name)}"
+    )
 
 
 def render(view: LibraryView) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from .ops import KERNELS
 from .selftest import known_answers
 from .views import LibraryView
 
+
 @dataclass(frozen=True)
 class Options:
     """What the user chose.

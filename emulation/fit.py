@@ -65,7 +65,9 @@ def fit_model(model: Path, names: tuple[str, ...], options: Options) -> tuple[Fi
         board = boards.load(name)
         key = (board.core, board.features)
         if key not in known:
-            same = next((lib for (_, features), (lib, _) in known.items() if features == board.features), None)
+            same = next(
+                (lib for (_, features), (lib, _) in known.items() if features == board.features), None
+            )
             library = same or build_library(model, replace(options, board=name))
             known[key] = (library, _code_bytes(library, board))
         result.append(_fit(board, *known[key]))
@@ -108,4 +110,6 @@ def _advice(board: Board, library: Library) -> str:
         return f"weights of {view.weight_bytes} B need a board with more flash, or a smaller model"
     if 0 < over <= inputs:
         return f"--input extern may keep up to {inputs} B of input out of the arena"
-    return f"activations of {plan.arena_bytes} B need a board with more RAM, a smaller input or a smaller model"
+    return (
+        f"activations of {plan.arena_bytes} B need a board with more RAM, a smaller input or a smaller model"
+    )

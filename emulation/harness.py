@@ -87,7 +87,9 @@ def build(
     defines = [f"{view.macro}_HOOK=harness_hook"] if hooked else []
     out = work / ("harness" if board is None else "harness.elf")
     if board is None:
-        build_host(sources, [folder], out, defines=defines, sanitize=sanitize, opt="-O1" if sanitize else "-O2")
+        build_host(
+            sources, [folder], out, defines=defines, sanitize=sanitize, opt="-O1" if sanitize else "-O2"
+        )
     else:
         build_elf(sources, [folder], board, out, defines=defines)
     return Program(out, board, view, graph, hooked)

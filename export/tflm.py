@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,6 +39,25 @@ def _runtime() -> Any:
     return runtime
 
 
+@contextmanager
+def _captured_stderr() -> Iterator[Callable[[], str]]:
+    """What native code writes to file descriptor 2 meanwhile, the interpreter's reasons, on one line."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+
+        def text() -> str:
+            file.seek(0)
+            return "; ".join(file.read().decode(errors="replace").split("\n")).strip("; ")
+
+        try:
+            yield text
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 class TflmReference:
     """A model loaded into TensorFlow Lite Micro; keeps its state between runs.
 
@@ -61,29 +84,35 @@ class TflmReference:
         runtime = _runtime()
         total = sum(t.size_bytes for t in self.graph.tensors.values())
         kinds = runtime.InterpreterConfig
-        try:
-            self._interpreter = runtime.Interpreter.from_bytes(
-                self._model,
-                arena_size=(1 << 20) + 4 * total + 4096 * len(self.graph.ops),
-                intrepreter_config=kinds.kPreserveAllTensors
-                if self._preserve
-                else kinds.kAllocationRecording,
-            )
-        except RuntimeError as error:
-            raise UserError("TensorFlow Lite Micro cannot load the model", found=str(error)) from None
+        with _captured_stderr() as reason:
+            try:
+                self._interpreter = runtime.Interpreter.from_bytes(
+                    self._model,
+                    arena_size=(1 << 20) + 4 * total + 4096 * len(self.graph.ops),
+                    intrepreter_config=kinds.kPreserveAllTensors
+                    if self._preserve
+                    else kinds.kAllocationRecording,
+                )
+            except RuntimeError as error:
+                raise UserError(
+                    "TensorFlow Lite Micro cannot load the model", found=reason() or str(error)
+                ) from None
 
     def run(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Outputs of one inference, in the graph's order, as are `inputs`.
 
         Raises UserError when the interpreter refuses the inputs or an operator.
         """
-        try:
-            for index, x in enumerate(inputs):
-                self._interpreter.set_input(np.ascontiguousarray(x), index)
-            self._interpreter.invoke()
-            return tuple(np.array(self._interpreter.get_output(i)) for i in range(len(self.graph.outputs)))
-        except (RuntimeError, ValueError) as error:
-            raise UserError("TensorFlow Lite Micro failed", found=str(error)) from None
+        with _captured_stderr() as reason:
+            try:
+                for index, x in enumerate(inputs):
+                    self._interpreter.set_input(np.ascontiguousarray(x), index)
+                self._interpreter.invoke()
+                return tuple(
+                    np.array(self._interpreter.get_output(i)) for i in range(len(self.graph.outputs))
+                )
+            except (RuntimeError, ValueError) as error:
+                raise UserError("TensorFlow Lite Micro failed", found=reason() or str(error)) from None
 
     def values(self) -> dict[str, np.ndarray]:
         """Values of the last run by IR name, for those that are tensors of the file; no constants.

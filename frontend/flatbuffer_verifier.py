@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 MAX_DEPTH = 16
 """Tables within tables; TensorFlow Lite's schema, as far as it is read, nests 4 deep."""
 
-MAX_TABLES = 400_000
-"""Tables visited, shared ones once per reference. Bounds the work for files whose offsets share or cycle."""
+MAX_TABLES = 100_000
+"""Tables visited, shared ones once per reference: bounds the work where many offsets lead to one table.
+
+Offsets only lead forward, so nothing can cycle. A network of 1000 operators has about 10,000 tables."""
 
 MAX_ITEMS = 1 << 22
 """Elements of all vectors wider than a byte, which are copied into Python objects when read."""
@@ -74,6 +76,8 @@ Slot = Scalar | Text | Vector | Table | Tables | Union
 _INLINE = 4
 """Bytes of an offset field inside a table."""
 
+_U32, _I32, _VTABLE = struct.Struct("<I"), struct.Struct("<i"), struct.Struct("<HH")
+
 
 def verify_flatbuffer(data: bytes, root: Table) -> None:
     """Check that `data` is a flatbuffer whose root is a `root`, as far as that describes it.
@@ -81,7 +85,11 @@ def verify_flatbuffer(data: bytes, root: Table) -> None:
     Raises FlatbufferError that names the first field out of bounds.
     """
     walk = _Walk(data)
-    walk.table(walk.follow(0, root.name), root, root.name, 0)
+    walk.table(walk.follow(0, (root.name,)), root, 0)
+
+
+What = tuple[object, ...]
+"""Words that name a place in the file; joined only when it is wrong."""
 
 
 class _Walk:
@@ -92,86 +100,87 @@ class _Walk:
         self.tables_left = MAX_TABLES
         self.items_left = MAX_ITEMS
 
-    def need(self, start: int, count: int, what: str) -> None:
+    @staticmethod
+    def error(what: What, problem: str) -> FlatbufferError:
+        return FlatbufferError(f"{' '.join(str(w) for w in what)} {problem}")
+
+    def need(self, start: int, count: int, what: What) -> None:
         """Bytes [start, start + count) lie inside the file."""
         if start < 0 or start + count > len(self.data):
-            raise FlatbufferError(f"{what} lies at byte {start} to {start + count} of {len(self.data)}")
+            raise self.error(what, f"lies at byte {start} to {start + count} of {len(self.data)}")
 
-    def u16(self, at: int, what: str) -> int:
-        self.need(at, 2, what)
-        return int(struct.unpack_from("<H", self.data, at)[0])
-
-    def u32(self, at: int, what: str) -> int:
+    def u32(self, at: int, what: What) -> int:
         self.need(at, 4, what)
-        return int(struct.unpack_from("<I", self.data, at)[0])
+        return int(_U32.unpack_from(self.data, at)[0])
 
-    def follow(self, at: int, what: str) -> int:
+    def follow(self, at: int, what: What) -> int:
         """Where the offset stored at byte `at` points."""
         target = at + self.u32(at, what)
         self.need(target, 4, what)
         return target
 
-    def vector(self, at: int, size: int, what: str) -> int:
+    def vector(self, at: int, size: int, what: What) -> int:
         """Check the vector whose offset is stored at byte `at`; returns its length."""
         start = self.follow(at, what)
         length = self.u32(start, what)
-        self.need(start + 4, length * size, f"{what} ({length} elements)")
+        self.need(start + 4, length * size, (*what, f"({length} elements)"))
         if size > 1:
             self.items_left -= length
             if self.items_left < 0:
-                raise FlatbufferError(f"{what}: more than {MAX_ITEMS} vector elements in all")
+                raise self.error(what, f"needs more than {MAX_ITEMS} vector elements in all")
         return length
 
-    def fields(self, pos: int, what: str) -> tuple[list[int], int]:
+    def fields(self, pos: int, what: What) -> tuple[tuple[int, ...], int]:
         """Field offsets by slot and the inline size of the table at byte `pos`."""
         self.need(pos, 4, what)
-        vtable = pos - int(struct.unpack_from("<i", self.data, pos)[0])
-        size = self.u16(vtable, f"vtable of {what}")
+        vtable = pos - int(_I32.unpack_from(self.data, pos)[0])
+        self.need(vtable, 4, ("vtable of", *what))
+        size, inline = _VTABLE.unpack_from(self.data, vtable)
         if size < 4 or size % 2:
-            raise FlatbufferError(f"vtable of {what} has {size} bytes")
-        self.need(vtable, size, f"vtable of {what}")
-        inline = self.u16(vtable + 2, f"vtable of {what}")
+            raise self.error(("vtable of", *what), f"has {size} bytes")
+        self.need(vtable, size, ("vtable of", *what))
         self.need(pos, inline, what)
-        return list(struct.unpack_from(f"<{size // 2 - 2}H", self.data, vtable + 4)), inline
+        return struct.unpack_from(f"<{size // 2 - 2}H", self.data, vtable + 4), inline
 
-    def table(self, pos: int, table: Table, path: str, depth: int) -> None:
+    def table(self, pos: int, table: Table, depth: int, index: int | None = None) -> None:
         """Check the table at byte `pos` and everything below it."""
+        what: What = (table.name,) if index is None else (table.name, index)
         self.tables_left -= 1
         if self.tables_left < 0 or depth > MAX_DEPTH:
-            raise FlatbufferError(f"{path}: more than {MAX_TABLES} tables or {MAX_DEPTH} levels")
-        offsets, inline = self.fields(pos, path)
+            raise self.error(what, f"needs more than {MAX_TABLES} tables or {MAX_DEPTH} levels")
+        offsets, inline = self.fields(pos, what)
         for slot, kind in table.slots.items():
             offset = offsets[slot] if slot < len(offsets) else 0
             if offset == 0:
                 continue
-            what = f"{path} field {slot}"
             size = kind.size if isinstance(kind, Scalar) else _INLINE
             if offset < 4 or offset + size > inline:
-                raise FlatbufferError(f"{what} lies outside its table")
-            self.slot(pos + offset, kind, what, depth, self.selected(pos, kind, offsets, inline, what))
+                raise self.error((*what, "field", slot), "lies outside its table")
+            if isinstance(kind, Scalar):
+                continue
+            if isinstance(kind, Union):
+                selector = offsets[kind.selector] if kind.selector < len(offsets) else 0
+                if selector >= inline:
+                    raise self.error((*what, "field", kind.selector), "lies outside its table")
+                self.union(pos, offset, selector, kind, what, depth)
+            else:
+                self.slot(pos + offset, kind, (*what, "field", slot), depth)
 
-    def selected(self, pos: int, kind: Slot, offsets: list[int], inline: int, what: str) -> Table | None:
-        """The table a union holds, None for other slots and for types that are not read."""
-        if not isinstance(kind, Union) or kind.selector >= len(offsets) or not offsets[kind.selector]:
-            return None
-        offset = offsets[kind.selector]
-        if offset < 4 or offset >= inline:
-            raise FlatbufferError(f"type of {what} lies outside its table")
-        return kind.tables.get(self.data[pos + offset])
+    def union(self, pos: int, offset: int, selector: int, kind: Union, what: What, depth: int) -> None:
+        """Check the table a union holds, whose type lies at `selector`; unread types are left alone."""
+        if selector and (table := kind.tables.get(self.data[pos + selector])) is not None:
+            self.table(self.follow(pos + offset, what), table, depth + 1)
 
-    def slot(self, at: int, kind: Slot, what: str, depth: int, selected: Table | None) -> None:
+    def slot(self, at: int, kind: Slot, what: What, depth: int) -> None:
         """Check one present field stored at byte `at`."""
         if isinstance(kind, Text):
             self.vector(at, 1, what)
         elif isinstance(kind, Vector):
             self.vector(at, kind.size, what)
         elif isinstance(kind, Table):
-            self.table(self.follow(at, what), kind, what, depth + 1)
+            self.table(self.follow(at, what), kind, depth + 1)
         elif isinstance(kind, Tables):
             length = self.vector(at, _INLINE, what)
             start = self.follow(at, what) + 4
             for i in range(length):
-                element = f"{kind.table.name} {i}"
-                self.table(self.follow(start + _INLINE * i, element), kind.table, element, depth + 1)
-        elif selected is not None:
-            self.table(self.follow(at, what), selected, what, depth + 1)
+                self.table(self.follow(start + _INLINE * i, what), kind.table, depth + 1, i)

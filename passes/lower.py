@@ -85,5 +85,6 @@ def _only_variable(graph: Graph, op: Op) -> str | None:
 def _table(graph: Graph, op: Op, x: str) -> np.ndarray:
     """Outputs for the bytes 0 to 255 read as x's type, in that order."""
     values = np.arange(256, dtype=np.uint8).view(graph[x].dtype.numpy)
-    (result,) = op.reference(graph.tensors, *(values if n == x else graph[n].data for n in op.inputs))
+    operands = [values if n == x else graph[n].data for n in op.inputs]
+    (result,) = op.reference(graph.tensors, *(o for o in operands if o is not None))
     return result.astype(graph[op.outputs[0]].dtype.numpy).reshape(256)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..ir import Graph, Op, Tensor
@@ -23,6 +23,10 @@ class Site:
 
     def __getitem__(self, name: str) -> Tensor:
         return self.graph[name]
+
+    def fresh(self, stem: str) -> str:
+        """A name no value and no op has."""
+        return fresh_name({*self.graph.tensors, *(op.name for op in self.graph.ops)}, stem)
 
     def private(self, name: str) -> bool:
         """Whether exactly one op reads the value and nobody outside the graph sees it."""
@@ -104,9 +108,8 @@ def remove_copy(site: Site, op: Op, x: str, y: str) -> Change | None:
     return Change({op.name: ()}, names={x: y})
 
 
-def fresh_name(graph: Graph, stem: str) -> str:
-    """A name no value and no op has: the stem, or the stem with a number."""
-    taken = {*graph.tensors, *(op.name for op in graph.ops)}
+def fresh_name(taken: Container[str], stem: str) -> str:
+    """A name that is not taken: the stem, or the stem with a number."""
     name, n = stem, 2
     while name in taken:
         name, n = f"{stem}_{n}", n + 1

@@ -17,7 +17,7 @@ from ..ir.ops.resize_nearest import ResizeNearest
 from ..ir.ops.slice import Slice
 from ..ir.ops.split import Split
 from ..ir.ops.transpose import Transpose
-from .rewrite import Change, Rewrite, Site, fresh_name, remove_copy
+from .rewrite import Change, Rewrite, Site, remove_copy
 
 
 def _moves_nothing(site: Site, op: Op) -> bool:
@@ -92,11 +92,11 @@ def mean_of_transpose(site: Site, op: Op) -> Change | None:
     shape, y = site[first.x].shape, site[op.y]
     left = [first.perm[d] for d in range(len(shape)) if d not in op.axes]
     kept = sorted(left)
-    mean = replace(y, name=fresh_name(site.graph, f"{op.y}_mean"), shape=tuple(shape[d] for d in kept))
-    moved = replace(y, name=fresh_name(site.graph, f"{op.y}_moved"), shape=tuple(shape[d] for d in left))
+    mean = replace(y, name=site.fresh(f"{op.y}_mean"), shape=tuple(shape[d] for d in kept))
+    moved = replace(y, name=site.fresh(f"{op.y}_moved"), shape=tuple(shape[d] for d in left))
     axes = tuple(sorted(first.perm[d] for d in op.axes))
-    transpose = fresh_name(site.graph, f"{op.name}_transpose")
-    reshape = fresh_name(site.graph, f"{op.name}_reshape")
+    transpose = site.fresh(f"{op.name}_transpose")
+    reshape = site.fresh(f"{op.name}_reshape")
     steps = (
         replace(op, x=first.x, y=mean.name, axes=axes, keep_dims=False),
         Transpose(transpose, mean.name, moved.name, tuple(kept.index(d) for d in left)),

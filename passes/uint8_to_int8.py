@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
 from math import prod
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..ir.ops.mean import Mean
 from ..ir.ops.pad import Pad
 from ..ir.ops.quantize import Quantize
 from ..ir.ops.resize_bilinear import ResizeBilinear
+from .rewrite import fresh_name
 
 _ON_STORED_VALUES = (AveragePool2D, Cast, Lookup, Mean, ResizeBilinear)
 """Ops whose result depends on stored values, not on real ones: division rounds ties away from a stored 0."""
@@ -112,5 +112,4 @@ class _Shifter:
         return Quantize(self._fresh(f"{op.name}_{y}"), x, y)
 
     def _fresh(self, stem: str) -> str:
-        taken = {*self._tensors, *(op.name for op in self._graph.ops)}
-        return next(n for n in (stem, *(f"{stem}_{i}" for i in count(2))) if n not in taken)
+        return fresh_name({*self._tensors, *(op.name for op in self._graph.ops)}, stem)

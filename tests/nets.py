@@ -59,7 +59,7 @@ class Net:
         return self.const(name, rng.integers(-127, 128, size=shape).astype(np.int8), WEIGHTS)
 
     def add(self, op: Op, dtype: DType | None = None, quant: Quant | None = None) -> str:
-        """Append an op; its outputs are stored like its first input unless said otherwise. First output's name."""
+        """Append an op and name its first output; stored like the first input unless said otherwise."""
         like = self.tensors[op.inputs[0]]
         dtype = dtype or like.dtype
         if dtype is DType.FLOAT32:

@@ -1,8 +1,4 @@
-"""Small operators on bytes, their kernels, random graphs of them, and a machine that executes plans.
-
-The operators mean what their `reference` says; the machine runs their kernels byte by byte on the
-memory a plan lays out, so that a byte overwritten too early gives a wrong result.
-"""
+"""Small operators on bytes, descriptors of kernels for them, and random graphs of them."""
 
 from __future__ import annotations
 
@@ -11,13 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-
 from patchloom.ir import DType, Graph, Op, Problem, State, Tensor
 from patchloom.ir.op import Arrays, Tensors
 from patchloom.ir.ops.read_state import ReadState
 from patchloom.ir.ops.write_state import WriteState
 from patchloom.passes.planner.kernel import Alias, Call, Kernel
-from patchloom.passes.planner.types import Place, Plan
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,9 @@ def salt(name: str) -> int:
 
 def mixed(name: str, count: int, inputs: list[np.ndarray]) -> np.ndarray:
     """`count` bytes, each depending on all bytes of all inputs and on its index."""
-    total = salt(name) + sum((i + 1) * int((x * np.arange(1, x.size + 1)).sum()) for i, x in enumerate(inputs))
+    total = salt(name) + sum(
+        (i + 1) * int((x * np.arange(1, x.size + 1)).sum()) for i, x in enumerate(inputs)
+    )
     return ((total + 7 * np.arange(count)) % 251).astype(np.uint8)
 
 
@@ -58,7 +54,8 @@ class Mix(Fake):
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         return tuple(
-            typed(mixed(self.name + y, tensors[y].size_bytes, [flat(x) for x in inputs]), tensors[y]) for y in self.ys
+            typed(mixed(self.name + y, tensors[y].size_bytes, [flat(x) for x in inputs]), tensors[y])
+            for y in self.ys
         )
 
 
@@ -236,130 +233,87 @@ class Build:
         return op.outputs[0]
 
 
+class RandomBuild:
+    """Draws a random graph: all kinds of ops and aliases, several inputs, states, awkward outputs."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng, self.b = rng, Build()
+        self.values = [self.b.input(self.size()) for _ in range(self.number(1, 3))]
+        if rng.random() < 0.2:
+            self.values.append(self.b.constant(self.size()))
+        self.states = [self.b.state(self.size()) for _ in range(self.number(0, 2))]
+
+    def number(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def size(self) -> int:
+        return self.number(1, 6) * (4 if self.rng.random() < 0.8 else 3)
+
+    def pick(self) -> str:
+        """A value, mostly a recent one."""
+        return self.values[-min(int(self.rng.geometric(0.3)), len(self.values))]
+
+    def add_op(self) -> None:
+        kinds = (self.mix, self.mix, self.mix2, self.map, self.map, self.shift, self.add, self.join, self.cut)
+        kind = (*kinds, self.part, self.wide, self.access)[self.number(0, len(kinds) + 2)]
+        self.values.extend(kind(self.pick()))
+
+    def mix(self, x: str) -> tuple[str, ...]:
+        return (self.b.mix(x, self.pick(), size=self.size(), scratch=self.number(0, 3) * 4),)
+
+    def mix2(self, x: str) -> tuple[str, ...]:
+        return self.b.mix2(x, sizes=(self.size(), self.size()))
+
+    def map(self, x: str) -> tuple[str, ...]:
+        return (self.b.map(x),)
+
+    def shift(self, x: str) -> tuple[str, ...]:
+        return (self.b.map(x, delta=-4, size=self.number(1, self.b.size(x))),)
+
+    def add(self, x: str) -> tuple[str, ...]:
+        same = [v for v in self.values if self.b.size(v) == self.b.size(x)]
+        return (self.b.add(x, same[self.number(0, len(same) - 1)]),)
+
+    def join(self, x: str) -> tuple[str, ...]:
+        return (self.b.join(x, self.pick(), *([self.pick()] if self.rng.random() < 0.3 else [])),)
+
+    def cut(self, x: str) -> tuple[str, ...]:
+        if self.b.size(x) < 2:
+            return self.map(x)
+        first = self.number(1, self.b.size(x) - 1)
+        return self.b.cut(x, first, self.b.size(x) - first)
+
+    def part(self, x: str) -> tuple[str, ...]:
+        begin = self.number(0, self.b.size(x) - 1)
+        return self.b.cut(x, self.number(1, self.b.size(x) - begin), begin=begin)
+
+    def wide(self, x: str) -> tuple[str, ...]:
+        dtype = DType.INT64 if self.rng.random() < 0.5 else DType.FLOAT32
+        return (self.b.mix(x, size=8 * self.number(1, 3), dtype=dtype),)
+
+    def access(self, x: str) -> tuple[str, ...]:
+        """Read or write a state."""
+        if not self.states:
+            return self.map(x)
+        state = self.states[self.number(0, len(self.states) - 1)]
+        size = next(s.size_bytes for s in self.b.states if s.name == state)
+        same = [v for v in self.values if self.b.size(v) == size and self.b.tensors[v].dtype is DType.INT8]
+        if same and self.rng.random() < 0.6:
+            self.b.write(state, same[-1])
+            return ()
+        return (self.b.read(state),)
+
+
 def random_graph(rng: np.random.Generator, ops: int) -> Graph:
-    """A random graph: all kinds of ops and aliases, several inputs, states, awkward outputs."""
-    b = Build()
-
-    def number(low: int, high: int) -> int:
-        return int(rng.integers(low, high + 1))
-
-    def size() -> int:
-        return number(1, 6) * (4 if rng.random() < 0.8 else 3)
-
-    def pick() -> str:
-        recent = int(rng.geometric(0.3))
-        return values[-min(recent, len(values))]
-
-    values = [b.input(size()) for _ in range(number(1, 3))]
-    if rng.random() < 0.2:
-        values.append(b.constant(size()))
-    states = [b.state(size()) for _ in range(number(0, 2))]
+    """A random graph of `ops` operators."""
+    draw = RandomBuild(rng)
     for _ in range(ops):
-        values.extend(_random_op(b, rng, number, size, pick, states, values))
-    outputs = [values[-1]] + [values[number(0, len(values) - 1)] for _ in range(number(0, 2))]
-    return b.graph(*dict.fromkeys(outputs))
+        draw.add_op()
+    values = draw.values
+    more = [values[draw.number(0, len(values) - 1)] for _ in range(draw.number(0, 2))]
+    return draw.b.graph(*dict.fromkeys([values[-1], *more]))
 
 
-def _random_op(b, rng, number, size, pick, states, values):  # type: ignore[no-untyped-def]
-    x = pick()
-    kind = rng.choice(["mix", "mix", "mix2", "map", "map", "shift", "add", "join", "cut", "part", "wide", "state"])
-    if kind == "mix":
-        return [b.mix(x, pick(), size=size(), scratch=number(0, 3) * 4)]
-    if kind == "mix2":
-        return b.mix2(x, sizes=(size(), size()))
-    if kind == "shift" and b.size(x) > 4:
-        return [b.map(x, delta=-4, size=number(1, b.size(x)))]
-    if kind == "add":
-        same = [v for v in values if b.size(v) == b.size(x)]
-        return [b.add(x, same[number(0, len(same) - 1)])]
-    if kind == "join":
-        return [b.join(x, pick(), *([pick()] if rng.random() < 0.3 else []))]
-    if kind == "cut" and b.size(x) > 1:
-        first = number(1, b.size(x) - 1)
-        return b.cut(x, first, b.size(x) - first)
-    if kind == "part":
-        begin = number(0, b.size(x) - 1)
-        return b.cut(x, number(1, b.size(x) - begin), begin=begin)
-    if kind == "wide":
-        return [b.mix(x, size=8 * number(1, 3), dtype=DType.INT64 if rng.random() < 0.5 else DType.FLOAT32)]
-    if kind == "state" and states:
-        return _random_state_op(b, rng, number, states, values)
-    return [b.map(x)]
-
-
-def _random_state_op(b, rng, number, states, values):  # type: ignore[no-untyped-def]
-    state = states[number(0, len(states) - 1)]
-    need = next(s.size_bytes for s in b.states if s.name == state)
-    same = [v for v in values if b.size(v) == need and b.tensors[v].dtype is DType.INT8]
-    if same and rng.random() < 0.6:
-        b.write(state, same[-1])
-        return []
-    return [b.read(state)]
-
-
-# --- the machine -----------------------------------------------------------------------------------
-
-
-def execute(graph: Graph, plan: Plan, inputs: dict[str, np.ndarray], state: dict[str, np.ndarray]) -> dict[str, bytes]:
-    """Run a plan on real memory. Outputs by name, and states by name with "state:" in front."""
-    rng = np.random.default_rng(0)
-    memory = {("arena", ""): rng.integers(0, 256, plan.arena_bytes + 64).astype(np.uint8)}
-    memory["state", ""] = rng.integers(0, 256, plan.state_bytes + 64).astype(np.uint8)
-    values = {n: flat(t.data).astype(np.uint8) for n, t in graph.tensors.items() if t.data is not None}
-
-    def at(place: Place, size: int) -> np.ndarray:
-        return memory[place.region, place.owner if place.region == "input" else ""][place.offset : place.offset + size]
-
-    def bytes_of(name: str) -> np.ndarray:
-        return values[name] if name in values else at(plan.places[name], graph[name].size_bytes)
-
-    for s in graph.states:
-        at(Place("state", plan.states[s.name]), s.size_bytes)[:] = flat(state[s.name])
-    for x in graph.inputs:
-        if plan.places[x].region == "input":
-            memory["input", x] = flat(inputs[x]).astype(np.uint8)
-        else:
-            bytes_of(x)[:] = flat(inputs[x])
-    ops = {op.name: op for op in graph.ops}
-    for step in plan.steps:
-        op = ops[step.op]
-        if isinstance(op, ReadState):
-            bytes_of(op.y)[:] = at(Place("state", plan.states[op.state]), graph[op.y].size_bytes)
-        elif isinstance(op, WriteState):
-            at(Place("state", plan.states[op.state]), graph[op.x].size_bytes)[:] = bytes_of(op.x)
-        else:
-            scratch = at(step.scratch, op.scratch) if isinstance(op, Mix) and step.scratch else np.zeros(0, np.uint8)
-            _run_kernel(op, [bytes_of(x) for x in op.inputs], [bytes_of(y) for y in op.outputs], scratch)
-    result = {y: bytes_of(y).tobytes() for y in graph.outputs}
-    for s in graph.states:
-        result[f"state:{s.name}"] = at(Place("state", plan.states[s.name]), s.size_bytes).tobytes()
-    return result
-
-
-def _run_kernel(op: Op, inputs: list[np.ndarray], outputs: list[np.ndarray], scratch: np.ndarray) -> None:
-    """Execute as a C kernel would: one byte after another, straight on memory."""
-    if isinstance(op, Mix):
-        scratch[:] = 0xA5
-        for y, name in zip(outputs, op.ys, strict=True):
-            y[:] = 0x5A
-            y[:] = mixed(op.name + name, y.size, [x.astype(np.int64) for x in inputs])
-    elif isinstance(op, Map):
-        for i in range(outputs[0].size):
-            outputs[0][i] = mapped(op.name, inputs[0][i : i + 1].astype(np.int64))[0]
-    elif isinstance(op, AddBytes):
-        a, b = inputs
-        for i in range(outputs[0].size):
-            outputs[0][i] = (int(a[i]) + 2 * int(b[i]) + salt(op.name)) % 256
-    elif isinstance(op, Join):
-        at = 0
-        for x in inputs:
-            for i in range(x.size):
-                outputs[0][at + i] = x[i]
-            at += x.size
-    else:
-        assert isinstance(op, Cut)
-        at = op.begin
-        for y in outputs:
-            for i in range(y.size):
-                y[i] = inputs[0][at + i]
-            at += y.size
+def random_inputs(rng: np.random.Generator, graph: Graph) -> dict[str, np.ndarray]:
+    """Random contents for the graph's inputs."""
+    return {x: typed(rng.integers(0, 256, graph[x].size_bytes), graph[x]) for x in graph.inputs}

@@ -118,7 +118,7 @@ def test_the_m4_model_counts_what_its_rules_say(tmp_path: Path) -> None:
     image = elf.read(program)
     starts = {image.address(f"start_{name}"): name for name, *_ in _SEQUENCES}
     ends = [image.address(f"end_{name}") for name, *_ in _SEQUENCES]
-    result = run(program, board, timeout_s=20, count=CountRequest((*starts, *ends)))
+    result = run(program, board, timeout_s=120, count=CountRequest((*starts, *ends)))
     assert result.counts is not None
     assert result.counts.cycle_model == "m4"
     found = {
@@ -150,7 +150,7 @@ def _marks(name: str, source: str, tmp_path: Path) -> counts.Counts:
     folder.mkdir()
     program = build_text(_LOOP, board, folder, defines=counts.build_defines(source))
     markers = (elf.read(program).address("guest_mark"),)
-    result = run(program, board, timeout_s=20, count=CountRequest(markers, source))
+    result = run(program, board, timeout_s=120, count=CountRequest(markers, source))
     assert result.counts is not None
     return result.counts
 

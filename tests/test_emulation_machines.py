@@ -42,7 +42,7 @@ def test_a_program_echoes_its_inputs_and_returns_its_exit_code(name: str, tmp_pa
     board = board_called(name)
     program = build_text(_ECHO, board, tmp_path)
     inputs = bytes(range(256)) + bytes(reversed(range(256)))
-    result = run(program, board, inputs, timeout_s=20)
+    result = run(program, board, inputs, timeout_s=120)
     assert result.output == inputs + struct.pack("<I", zlib.crc32(inputs[:256]))
     assert result.exit_code == 7
     assert result.sandboxed
@@ -66,7 +66,7 @@ def test_floating_point_works(name: str, tmp_path: Path) -> None:
     }
     """
     program = build_text(text, board, tmp_path)
-    y = struct.unpack("<2f", run(program, board, struct.pack("<f", 2.25), timeout_s=20).output)
+    y = struct.unpack("<2f", run(program, board, struct.pack("<f", 2.25), timeout_s=120).output)
     assert y[0] == 2.25
     assert y[1] == pytest.approx(9.487735836, rel=1e-6)
 
@@ -95,7 +95,7 @@ def test_a_harness_buffer_takes_no_memory_of_the_board(tmp_path: Path) -> None:
         return big[999999] + big[0];
     }
     """
-    assert run(build_text(text, board, tmp_path), board, timeout_s=20).exit_code == 5
+    assert run(build_text(text, board, tmp_path), board, timeout_s=120).exit_code == 5
 
 
 def _fault(name: str, body: str, tmp_path: Path) -> UserError:
@@ -108,7 +108,7 @@ def _fault(name: str, body: str, tmp_path: Path) -> UserError:
     """
     program = build_text(text, board, tmp_path)
     with pytest.raises(UserError) as caught:
-        run(program, board, timeout_s=20)
+        run(program, board, timeout_s=120)
     return caught.value
 
 
@@ -168,7 +168,7 @@ def test_a_stack_overflow_is_an_error(name: str, says: str, tmp_path: Path) -> N
     """
     program = build_text(text, board, tmp_path)
     with pytest.raises(UserError, match=says):
-        run(program, board, timeout_s=20)
+        run(program, board, timeout_s=120)
 
 
 @pytest.mark.parametrize("name", ["generic-cortex-m4", "generic-rv32imc"])
@@ -185,7 +185,7 @@ def test_endless_output_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = '#include "guest.h"\nint guest_main(void) { for (;;) { guest_write("abcdefgh", 8); } }'
     program = build_text(text, board, tmp_path)
     with pytest.raises(UserError, match="wrote more than 20000 B"):
-        run(program, board, timeout_s=20)
+        run(program, board, timeout_s=120)
 
 
 def test_a_program_that_resets_itself_is_an_error(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_program_that_resets_itself_is_an_error(tmp_path: Path) -> None:
     """
     program = build_text(text, board, tmp_path)
     with pytest.raises(UserError, match="ended without"):
-        run(program, board, timeout_s=20)
+        run(program, board, timeout_s=120)
 
 
 def test_inputs_that_do_not_fit_are_refused_with_the_limit(tmp_path: Path) -> None:
@@ -210,9 +210,9 @@ def test_inputs_that_do_not_fit_are_refused_with_the_limit(tmp_path: Path) -> No
     capacity = inputs_capacity(program)
     assert 200_000 < capacity < board.flash_bytes
     with pytest.raises(UserError, match="do not fit") as caught:
-        run(program, board, bytes(capacity + 1), timeout_s=20)
+        run(program, board, bytes(capacity + 1), timeout_s=120)
     assert f"at most {capacity} B" in caught.value.accepted
-    assert run(program, board, bytes(capacity), timeout_s=20).exit_code == 7
+    assert run(program, board, bytes(capacity), timeout_s=120).exit_code == 7
 
 
 def test_further_sram_regions_can_be_used_by_section(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_further_sram_regions_can_be_used_by_section(tmp_path: Path) -> None:
     region = next(m for m in machines.layout(board).srams if m.name == "SRAM_D2_SRAM")
     sections = {s.name: s.address for s in read(program).sections}
     assert sections[".sram.d2_sram"] == region.start
-    assert run(program, board, timeout_s=20).output == b"\x03"
+    assert run(program, board, timeout_s=120).output == b"\x03"
 
 
 def test_a_board_too_large_for_its_machine_is_an_error() -> None:
@@ -247,7 +247,7 @@ def test_a_qemu_without_system_call_filter_still_runs_and_says_so(
     program = build_text(_ECHO, board, tmp_path)
     # the message of a QEMU built without the filter: `There is no option group 'sandbox'`
     monkeypatch.setattr(qemu, "_SANDBOX", "on,no-such-sandbox-option=deny")
-    result = run(program, board, bytes(512), timeout_s=20)
+    result = run(program, board, bytes(512), timeout_s=120)
     assert result.exit_code == 7
     assert not result.sandboxed
 

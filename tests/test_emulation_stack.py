@@ -97,7 +97,7 @@ _SLACK_BYTES = {"leaf": 0, "framed": 16, "huge": 16, "chosen": 16, "library": 96
 def test_computed_stack_bounds_measured_stack(name: str, opt: str, tmp_path: Path) -> None:
     board = board_called(name)
     program = build_text(_PROGRAM, board, tmp_path, flags=[opt])
-    used = struct.unpack("<5I", run(program, board, bytes(range(256)), timeout_s=20).output)
+    used = struct.unpack("<5I", run(program, board, bytes(range(256)), timeout_s=120).output)
     computed = stacks_bytes(program, _NAMES)
     for function, measured in zip(_NAMES, used, strict=True):
         assert measured <= computed[function] <= measured + _SLACK_BYTES[function], function
@@ -121,7 +121,7 @@ def test_shared_save_routines_are_followed(name: str, tmp_path: Path) -> None:
     """
     board = board_called(name)
     program = build_text(text, board, tmp_path, flags=["-msave-restore"])
-    used = struct.unpack("<5I", run(program, board, timeout_s=20).output)
+    used = struct.unpack("<5I", run(program, board, timeout_s=120).output)
     computed = stacks_bytes(program, [f"f{i}" for i in range(5)])
     for i, measured in enumerate(used):
         assert measured <= computed[f"f{i}"] <= measured + 12

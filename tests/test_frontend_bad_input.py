@@ -15,15 +15,14 @@ from patchloom.errors import UnsupportedModel, UserError
 from patchloom.export.tflite import to_tflite
 from patchloom.export.tflite_writer import OutOp, OutSubgraph, OutTensor, serialise
 from patchloom.frontend import import_tflite, load
-from patchloom.frontend.flatbuffer_verifier import FlatbufferError, Table, verify_flatbuffer
-from patchloom.frontend.tflite import schema
-from patchloom.ir import DType, Graph, Quant
+from patchloom.ir import Graph, Quant
 from patchloom.ir.cases import RandomDraw
 from patchloom.ir.ops import OPS
 
 CODE, TYPE = tflite.BuiltinOperator, tflite.TensorType
+INF = float("inf")
 MAX_SECONDS = 20.0
-"""An import of a file of a few kilobytes takes milliseconds; this allows for a busy machine."""
+"""Processor time of one import; files of a few kilobytes take milliseconds."""
 
 
 def sample_files() -> Iterator[tuple[str, bytes]]:
@@ -40,7 +39,7 @@ SAMPLES = dict(sample_files())
 
 def import_or_user_error(data: bytes) -> Graph | None:
     """The graph, or None after a UserError; everything else fails the test."""
-    started = time.monotonic()
+    started = time.process_time()
     try:
         return import_tflite(data, "bad.tflite")
     except UserError as error:
@@ -48,7 +47,7 @@ def import_or_user_error(data: bytes) -> Graph | None:
         assert error.exit_code == 2
         return None
     finally:
-        assert time.monotonic() - started < MAX_SECONDS
+        assert time.process_time() - started < MAX_SECONDS
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:
@@ -74,9 +73,7 @@ def test_truncated_files_are_user_errors() -> None:
 def test_damaged_files_are_user_errors_or_models() -> None:
     rng = np.random.default_rng(20)
     files = list(SAMPLES.values())
-    imported = sum(
-        import_or_user_error(damaged(files[i % len(files)], rng)) is not None for i in range(4000)
-    )
+    imported = sum(import_or_user_error(damaged(files[i % len(files)], rng)) is not None for i in range(4000))
     assert 100 < imported < 3900, "most damage is found, some is harmless"
 
 
@@ -98,7 +95,7 @@ def test_paths_that_are_no_model_files(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(UserError, match="not a regular file"):
         load("/dev/zero")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="no such file"):
         load("nul\0byte")
 
 
@@ -222,7 +219,9 @@ def test_a_constant_of_the_wrong_size_is_an_error() -> None:
 
 def test_a_huge_state_is_refused_before_it_is_allocated() -> None:
     shape = (1, 1 << 30)
-    out = OutSubgraph([OutTensor("h", (), TYPE.RESOURCE), int8("y", shape), int8("x")], inputs=(2,), outputs=(1,))
+    out = OutSubgraph(
+        [OutTensor("h", (), TYPE.RESOURCE), int8("y", shape), int8("x")], inputs=(2,), outputs=(1,)
+    )
     handle = ("VarHandleOptions", {"Container": "", "SharedName": "v"})
     out.ops = [OutOp(CODE.VAR_HANDLE, (), (0,), 1, handle), OutOp(CODE.READ_VARIABLE, (0,), (1,))]
     with pytest.raises(UnsupportedModel, match="states take at most"):
@@ -270,7 +269,10 @@ def test_tensor_types_and_quantization_that_cannot_be_used(
         (OutOp(CODE.SOFTMAX, (0,), (1,)), "must carry SoftmaxOptions"),
         (OutOp(CODE.SOFTMAX, (0,), (1,), 1, ("AddOptions", {})), "must carry SoftmaxOptions"),
         (OutOp(CODE.SOFTMAX, (0, 0), (1,), 1, ("SoftmaxOptions", {"Beta": 1.0})), "takes 1 inputs"),
-        (OutOp(CODE.SOFTMAX, (0,), (1,), 1, ("SoftmaxOptions", {"Beta": float("inf")})), "beta must be finite"),
+        (
+            OutOp(CODE.SOFTMAX, (0,), (1,), 1, ("SoftmaxOptions", {"Beta": float("inf")})),
+            "beta must be finite",
+        ),
         (OutOp(CODE.CUSTOM, (0,), (1,)), "CUSTOM"),
         (OutOp(9999, (0,), (1,)), "BUILTIN_9999"),
         (OutOp(CODE.CALL_ONCE, (), (), 1, ("CallOnceOptions", {"InitSubgraphIndex": 0})), "subgraph 0 of 1"),
@@ -290,110 +292,3 @@ def test_operators_that_cannot_be_compiled(op: OutOp, message: str) -> None:
     out.add(int8("z"))
     with pytest.raises(UnsupportedModel, match=message):
         import_tflite(serialise([out], "test"), "m.tflite")
-
-
-# --- the flatbuffer verifier ---------------------------------------------------------------------
-
-
-def all_tables(table: Table) -> Iterator[Table]:
-    yield table
-    for slot in table.slots.values():
-        inner = getattr(slot, "table", None)
-        for t in [slot if isinstance(slot, Table) else inner, *getattr(slot, "tables", {}).values()]:
-            if isinstance(t, Table):
-                yield from all_tables(t)
-
-
-def test_the_schema_tables_agree_with_the_tflite_package() -> None:
-    """Each described slot exists there with the same width: a file that uses it all must verify and read back."""
-    seen = set()
-    for table in all_tables(schema.MODEL):
-        module = __import__(f"tflite.{table.name}", fromlist=["Start"])
-        builder = _SlotRecorder()
-        module.Start(builder)
-        for name in [n for n in dir(module) if n.startswith("Add")]:
-            getattr(module, name)(builder, 1)
-        for slot, kind in table.slots.items():
-            width = getattr(kind, "size", None) if type(kind).__name__ == "Scalar" else None
-            assert builder.slots.get(slot, "none") == (width or "offset"), (table.name, slot)
-        seen.add(table.name)
-    assert {"Model", "SubGraph", "Tensor", "Operator", "Conv2DOptions", "StridedSliceOptions"} <= seen
-
-
-class _SlotRecorder:
-    """Stands in for a flatbuffers builder and notes the width of each slot."""
-
-    WIDTHS = {"Int8": 1, "Uint8": 1, "Bool": 1, "Int32": 4, "Uint32": 4, "Float32": 4, "Uint64": 8}
-
-    def __init__(self) -> None:
-        self.slots: dict[int, int | str] = {}
-
-    def StartObject(self, count: int) -> None:
-        self.count = count
-
-    def __getattr__(self, name: str) -> Callable[[int, object, object], None]:
-        kind = name.removeprefix("Prepend").removesuffix("Slot")
-
-        def record(slot: int, value: object, default: object) -> None:
-            assert slot < self.count
-            self.slots[slot] = self.WIDTHS.get(kind, "offset")
-
-        return record
-
-
-def test_cyclic_and_shared_offsets_do_not_loop() -> None:
-    """A vector of subgraphs whose offsets all lead to the same one is bounded by the table limit."""
-    out = OutSubgraph([int8(f"t{i}") for i in range(200)], inputs=(0,), outputs=(0,))
-    data = bytearray(serialise([out], "test"))
-    model = tflite.Model.GetRootAs(bytes(data), 0)
-    vector = model._tab.Vector(model._tab.Offset(8))
-    count = 200_000
-    target = vector + struct.unpack_from("<I", data, vector)[0]
-    start = len(data) + 4
-    data += struct.pack("<I", count)
-    data += b"".join(struct.pack("<I", 0) for _ in range(count))
-    field = model._tab.Pos + model._tab.Offset(8)
-    struct.pack_into("<I", data, field, start - 4 - field)
-    for i in range(count):
-        struct.pack_into("<I", data, start + 4 * i, (target - (start + 4 * i)) & 0xFFFFFFFF)
-    started = time.monotonic()
-    with pytest.raises(FlatbufferError):
-        verify_flatbuffer(bytes(data), schema.MODEL)
-    assert time.monotonic() - started < MAX_SECONDS
-
-
-def test_a_vector_longer_than_the_file_is_found() -> None:
-    data = bytearray(next(iter(SAMPLES.values())))
-    model = tflite.Model.GetRootAs(bytes(data), 0)
-    at = model._tab.Vector(model._tab.Offset(8)) - 4
-    struct.pack_into("<I", data, at, 0x7FFFFFFF)
-    with pytest.raises(FlatbufferError, match="2147483647 elements"):
-        verify_flatbuffer(bytes(data), schema.MODEL)
-
-
-def test_buffers_behind_the_flatbuffer_are_read_and_bounds_checked() -> None:
-    values = np.array([[1, -2, 3, -4]], np.int8)
-    constant = OutTensor("c", (1, 4), TYPE.INT8, Quant((0.5,), (0,)), values)
-    out = OutSubgraph([int8("x"), constant, int8("y")], [OutOp(CODE.MINIMUM, (0, 1), (2,))], (0,), (2,))
-    inline = serialise([out], "test")
-    offset = len(inline) + 200
-
-    def external(size: int) -> bytes:
-        """The same file whose constant is 4 bytes at its very end."""
-        from unittest import mock
-
-        from patchloom.export.tflite_writer import _Serialiser
-
-        def buffer(self: _Serialiser, data: np.ndarray | None) -> int:
-            return self.table("Buffer") if data is None else self.table("Buffer", Offset=offset, Size=size)
-
-        with mock.patch.object(_Serialiser, "buffer", buffer):
-            head = serialise([out], "test")
-        assert len(head) < offset
-        return head.ljust(offset, b"\0") + values.tobytes()
-
-    graph = import_tflite(external(4), "m.tflite")
-    assert graph["c"].dtype is DType.INT8
-    np.testing.assert_array_equal(graph["c"].data, values)
-    with pytest.raises(UserError, match="buffer 1 lies at"):
-        import_tflite(external(5), "m.tflite")

@@ -95,7 +95,7 @@ def test_resize_nearest_picks_the_column(
 @pytest.mark.parametrize(
     ("align_corners", "half_pixel_centers", "expected"),
     [
-        # 2 columns to 4. Positions: 0, 0.5, 1, 1.5, the last beyond the last column; -5 * 0.5 - 2.5 ties to -8;
+        # 2 columns to 4. Positions: 0, 0.5, 1, 1.5, the last beyond the last column; -7.5 ties to -8;
         (False, False, [-5, -8, -10, -10]),
         # 0, 1/3, 2/3, 1 as 341, 682 and 1023 of 1024;
         (True, False, [-5, -7, -8, -10]),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from ...ir.ops.depthwise_conv2d import DepthwiseConv2D
 from ...ir.types import DType
-from ...passes.planner.kernel import Call, Field, Kernel, Struct, Tensors
+from ...passes.planner.kernel import Call, Const, Kernel, Struct, Tensors
 from .packing import (
+    Fields,
     channel_fields,
     emit_widened,
     has_type,
@@ -19,17 +22,31 @@ from .packing import (
 )
 
 
+def _blocks(weights: np.ndarray, depth: int) -> np.ndarray:
+    """[KH,KW,OC] weights as pl_depthwise_conv2d_s8 wants them: [KH,KW,n] per block of n = 4 or 1 channels."""
+    parts = []
+    for run in np.split(weights, weights.shape[2] // depth, axis=2) if depth > 1 else [weights]:
+        whole = run.shape[2] // 4 * 4
+        cuts = [*range(0, whole, 4), *range(whole, run.shape[2])]
+        parts += [run[..., a:b].reshape(-1) for a, b in zip(cuts, [*cuts[1:], run.shape[2]], strict=True)]
+    return np.concatenate(parts)
+
+
 def _emit(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
     x, y = tensors[op.x], tensors[op.y]
-    zero: tuple[tuple[str, Field], ...] = (("x_zero", x.zero_point),) if x.dtype is DType.INT8 else ()
-    fields = (
+    depth = y.shape[3] // x.shape[3]
+    special: Fields = (("weights", weights_const(op, tensors)),)
+    if x.dtype is DType.INT8:
+        data = tensors[op.weights].data
+        assert data is not None
+        special = ("x_zero", x.zero_point), ("weights", Const("weights", _blocks(data[0], depth)))
+    fields: Fields = (
         ("in_w", x.shape[2]),
         ("in_c", x.shape[3]),
-        ("depth", y.shape[3] // x.shape[3]),
+        ("depth", depth),
         ("out_w", y.shape[2]),
         *window_fields(op.window),
-        *zero,
-        ("weights", weights_const(op, tensors)),
+        *special,
         *channel_fields(op, tensors),
     )
     name = f"pl_depthwise_conv2d_{x.dtype.suffix}"

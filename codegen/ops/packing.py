@@ -70,30 +70,37 @@ def channel_fields(op: WeightedOp, tensors: Tensors, merge_zero_point: bool = Tr
     if x.dtype is DType.FLOAT32:
         low, high = op.fused.bounds
         values = np.zeros(weights.shape[op.CHANNEL_AXIS]) if bias is None else bias.reshape(-1)
-        return ("low", float(low)), ("high", float(high)), ("bias", Const("bias", values.astype(np.float32)))
+        return (
+            ("low", float(low)),
+            ("high", float(high)),
+            ("bias", Const("bias", values.astype(np.float32))),
+        )
     requant = op.requant(tensors)
     base = np.zeros(weights.shape[op.CHANNEL_AXIS], np.int64)
     if bias is not None:
         base = bias.reshape(-1).astype(np.int64)
     if x.dtype is DType.INT16:
         return (
-            ("low", requant.low),
-            ("high", requant.high),
-            ("bias", Const("bias", base)),
-            ("multiplier", Const("multiplier", reduced_multiplier(requant.multiplier).astype(np.int16))),
-            ("shift", Const("shift", (15 - requant.shift).astype(np.int8))),
+            ("channels.low", requant.low),
+            ("channels.high", requant.high),
+            ("channels.bias", Const("bias", base)),
+            (
+                "channels.multiplier",
+                Const("multiplier", reduced_multiplier(requant.multiplier).astype(np.int16)),
+            ),
+            ("channels.shift", Const("shift", (15 - requant.shift).astype(np.int8))),
         )
     base, requant = _small_constants(base, op.weight_sums(tensors) == 0, requant)
     if merge_zero_point:
         centred = np.moveaxis(centred_weights(weights), op.CHANNEL_AXIS, 0)
         base = base - x.zero_point * centred.reshape(len(base), -1).astype(np.int64).sum(axis=1)
     return (
-        ("zero_point", requant.zero_point),
-        ("low", requant.low),
-        ("high", requant.high),
-        ("bias", Const("bias", base.astype(np.int32))),
-        ("multiplier", Const("multiplier", requant.multiplier)),
-        ("shift", Const("shift", requant.shift.astype(np.int8))),
+        ("channels.zero_point", requant.zero_point),
+        ("channels.low", requant.low),
+        ("channels.high", requant.high),
+        ("channels.bias", Const("bias", base.astype(np.int32))),
+        ("channels.multiplier", Const("multiplier", requant.multiplier)),
+        ("channels.shift", Const("shift", requant.shift.astype(np.int8))),
     )
 
 

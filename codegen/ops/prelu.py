@@ -15,7 +15,7 @@ def _integer(op: PRelu, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
         ("zero_alpha", tensors[op.alpha].zero_point),
         ("zero_y", tensors[op.y].zero_point),
         *scale_fields(positive),
-        *scale_fields(negative, "_alpha"),
+        *scale_fields(negative, "_a"),
     )
 
 

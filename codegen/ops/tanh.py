@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...ir import DType
 from ...ir.ops.tanh import Tanh
 from ...ir.transcendental import sigmoid_table
@@ -11,7 +13,9 @@ from .elementwise import unary_kernel
 
 def _fields(op: Tanh, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
     multiplier, shift = op.argument(tensors)
-    return ("multiplier", multiplier), ("shift", shift), ("table", Const("sigmoid", sigmoid_table()))
+    # Entries are at least one half: without it they fit int16.
+    table = (sigmoid_table().astype(np.int32) - 32768).astype(np.int16)
+    return ("multiplier", multiplier), ("shift", shift), ("table", Const("sigmoid", table))
 
 
 KERNELS = (

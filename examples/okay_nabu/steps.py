@@ -63,10 +63,10 @@ def _progress() -> Progress:
 
 
 def _speak(bar: Progress, short: bool) -> list[Clip]:
-    texts, voices, speeds = (WAKE_WORD, *OTHERS), VOICES, WORDS_PER_MINUTE
+    texts = (WAKE_WORD, *OTHERS)
+    wanted = list(itertools.product(texts, VOICES, WORDS_PER_MINUTE))
     if short:
-        texts, voices, speeds = texts[:2], voices[:2], speeds[1:2]
-    wanted = list(itertools.product(texts, voices, speeds))
+        wanted = list(itertools.product(texts[:2], VOICES[:2], WORDS_PER_MINUTE[1:2]))
     return [speak(*w) for w in bar.track(wanted, description="speak")]
 
 

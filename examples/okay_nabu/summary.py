@@ -21,8 +21,9 @@ def print_detections(console: Console, outcomes: Sequence[Outcome]) -> None:
     """A table sentence x voice, then every miss and every false accept by name."""
     voices = list(dict.fromkeys(o.clip.voice for o in outcomes))
     speeds = sorted({o.clip.words_per_minute for o in outcomes})
-    title = f"Detections out of {len(speeds)} speeds ({', '.join(map(str, speeds))} words per minute)"
-    table = Table(title=title, box=None, header_style="bold", pad_edge=False, title_justify="left")
+    times = f"{len(speeds)} speeds" if len(speeds) > 1 else "one speed"
+    console.print(f"Detections out of {times} ({', '.join(map(str, speeds))} words per minute)")
+    table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("sentence", no_wrap=True)
     for voice in voices:
         table.add_column(voice.replace("gb-", "gb-\n"), justify="right")
@@ -99,7 +100,7 @@ def print_cost(
     text = f"{profile.instructions:,} per 30 ms frame, counted ({f['macs']:,} MAC, {per_mac:.1f} each)"
     _line(console, "instructions", text)
     if profile.cycles is None:
-        _line(console, "cycles", f"unknown: they are modelled for {board.core} only with the counting plugin")
+        _line(console, "cycles", f"unknown: there is no cycle model of {profile.core}")
         return
     _line(
         console, "cycles", f"{profile.cycles:,} per 30 ms frame by the {profile.core} model, no wait states"

@@ -38,9 +38,11 @@ class Plan:
 
     steps              in execution order, each op of the graph once
     places             of every value that is not constant
-    arena_bytes        size of the arena; lower_bound_bytes is proven: no placement under this order
-                       and aliasing is smaller; `optimal` when the two are equal
+    arena_bytes        size of the arena; lower_bound_bytes is proven: no placement under this order is
+                       smaller, whichever values share memory; `optimal` when the two are equal
     state_bytes        size of the state buffer; `states` gives each state's offset in it
+    order_peak_bytes   peak of live bytes of this order as the order search counts them; no order has less
+                       than order_bound_bytes; `order_optimal` when the two are equal
     """
 
     steps: tuple[Step, ...]
@@ -49,7 +51,13 @@ class Plan:
     arena_bytes: int
     state_bytes: int
     lower_bound_bytes: int
+    order_peak_bytes: int = 0
+    order_bound_bytes: int = 0
 
     @property
     def optimal(self) -> bool:
         return self.arena_bytes == self.lower_bound_bytes
+
+    @property
+    def order_optimal(self) -> bool:
+        return self.order_peak_bytes == self.order_bound_bytes

@@ -18,7 +18,8 @@ typedef struct {
     float low, high;
 } pl_average_pool2d_f32_params;
 
-static void pl_average_pool2d_f32(const void *const *rows, float *y, const pl_average_pool2d_f32_params *p)
+static void pl_average_pool2d_f32(const void *const *rows, float *y,
+                                  const pl_average_pool2d_f32_params *p)
 {
     int32_t inside = 0;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {

@@ -10,7 +10,7 @@
  * rows  kernel_h pointers to input rows [in_w][channels]; NULL rows and columns outside the input
  *       count neither in the sum nor in the number; at least one element counts
  * y     [out_w][channels]; must not overlap any row
- * No scratch. Bounds: kernel_h * kernel_w < 2^15 for int16, < 2^23 for int8, so that sums fit int32.
+ * No scratch. Bounds: kernel_h * kernel_w < 2^15 for int16, 2^23 for int8: sums stay below 2^30.
  */
 typedef struct {
     int32_t in_w, channels, out_w;
@@ -18,7 +18,8 @@ typedef struct {
     int32_t low, high;
 } pl_average_pool2d_s16_params;
 
-static void pl_average_pool2d_s16(const void *const *rows, int16_t *y, const pl_average_pool2d_s16_params *p)
+static void pl_average_pool2d_s16(const void *const *rows, int16_t *y,
+                                  const pl_average_pool2d_s16_params *p)
 {
     int32_t inside = 0;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {

@@ -5,8 +5,8 @@
  *
  *   y[i] = (type of y) x[i], n elements
  *
- * Integers wrap to narrower ones; floats truncate toward zero and saturate, NaN gives 0; anything but
- * 0 becomes true. x and y are aligned for their types.
+ * Integers wrap to narrower ones; floats truncate toward zero and saturate, NaN gives 0; anything
+ * but 0 becomes true. x and y are aligned for their types.
  * Aliasing: y may be x where its elements are not wider. No scratch.
  */
 typedef enum {

@@ -1,6 +1,6 @@
 #pragma once
 #include "dot_s16.h"
-#include "requantize_s16.h"
+#include "store_s16.h"
 
 /* 2-D convolution of int16, one output row.
  *
@@ -15,11 +15,8 @@
 typedef struct {
     int32_t in_w, in_c, group_c, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_w, dilation_w, pad_left;
-    int32_t low, high;
-    const int8_t *weights;     /* [out_c][kernel_h][kernel_w][group_c] */
-    const int64_t *bias;       /* [out_c] */
-    const int16_t *multiplier; /* [out_c] */
-    const int8_t *shift;       /* [out_c] */
+    pl_channels_s16 channels;
+    const int8_t *weights; /* [out_c][kernel_h][kernel_w][group_c] */
 } pl_conv2d_s16_params;
 
 /* One window for `count` (1 or 4) output channels; x0 is the window's left column, which may lie
@@ -64,15 +61,10 @@ static void pl_conv2d_s16(const void *const *rows, int16_t *y, const pl_conv2d_s
             }
             count = left >= 4 ? 4 : 1;
             left -= count;
-            int64_t acc[4];
-            for (int32_t i = 0; i < count; i++) {
-                acc[i] = p->bias[oc + i];
-            }
+            int64_t acc[4] = {0, 0, 0, 0};
             pl_conv2d_s16_window(rows, p, x0, c0, p->weights + oc * pitch, pitch, count, acc);
-            for (int32_t i = 0; i < count; i++) {
-                const int32_t v = pl_requantize_s16(acc[i], p->multiplier[oc + i], p->shift[oc + i]);
-                *y++ = (int16_t)pl_clamp(v, p->low, p->high);
-            }
+            pl_store_s16(y, acc, count, oc, &p->channels);
+            y += count;
         }
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "dot_s8.h"
+#include "store_s8.h"
 
 /* 2-D convolution of int8, one output row.
  *
@@ -9,19 +10,16 @@
  * rows     kernel_h pointers to input rows [in_w][in_c]; rows outside the input point to `pad`
  * y        [out_w][out_c]; must not overlap any row
  * pad      at least in_w * in_c elements, all equal to the input's zero point
- * bias     has -zero_point * sum(weights) merged in, so that raw activations are multiplied
+ * channels.bias has -zero_point * sum(weights) merged in, so that raw activations are multiplied
  * group_c  input channels per group (= in_c without groups); out_c divides by the number of groups
  * No scratch. Bounds: |accumulator| < 2^30 for any input (proven when the code was generated).
  */
 typedef struct {
     int32_t in_w, in_c, group_c, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_w, dilation_w, pad_left;
-    int32_t zero_point, low, high;
     const int8_t *pad;
-    const int8_t *weights;     /* [out_c][kernel_h][kernel_w][group_c] */
-    const int32_t *bias;       /* [out_c] */
-    const int32_t *multiplier; /* [out_c] */
-    const int8_t *shift;       /* [out_c] */
+    pl_channels_s8 channels;
+    const int8_t *weights; /* [out_c][kernel_h][kernel_w][group_c] */
 } pl_conv2d_s8_params;
 
 /* The tap of column ix of a row; taps outside the input read the pad. */
@@ -76,20 +74,15 @@ static void pl_conv2d_s8(const void *const *rows, int8_t *y, const pl_conv2d_s8_
             }
             count = left >= 4 ? 4 : 1;
             left -= count;
-            int32_t acc[4];
-            for (int32_t i = 0; i < count; i++) {
-                acc[i] = p->bias[oc + i];
-            }
+            int32_t acc[4] = {0, 0, 0, 0};
             const int8_t *w = p->weights + oc * pitch;
             if (count == 4) {
                 pl_conv2d_s8_window4(rows, p, x0, c0, w, taps, acc);
             } else {
                 acc[0] = pl_conv2d_s8_window1(rows, p, x0, c0, w, taps, acc[0]);
             }
-            for (int32_t i = 0; i < count; i++) {
-                const int32_t v = pl_requantize(acc[i], p->multiplier[oc + i], p->shift[oc + i], p->zero_point);
-                *y++ = (int8_t)pl_clamp(v, p->low, p->high);
-            }
+            pl_store_s8(y, acc, count, oc, &p->channels);
+            y += count;
         }
     }
 }

@@ -1,5 +1,5 @@
 #pragma once
-#include "common.h"
+#include "store_s8.h"
 
 /* 2-D convolution of int8 with int16 weights, one output row. For models whose int8 weights have a
  * zero point (made from uint8 ones): the weights are stored with it subtracted. Fully-connected is
@@ -11,18 +11,16 @@
  * rows     kernel_h pointers to input rows [in_w][in_c]; rows outside the input hold x_zero
  * y        [out_w][out_c]; must not overlap any row
  * x_zero   the input's zero point, read for columns left and right of the input
- * bias     has -x_zero * sum(weights) merged in, so that raw activations are multiplied
+ * channels.bias has -x_zero * sum(weights) merged in, so that raw activations are multiplied
  * group_c  input channels per group (= in_c without groups); group_out output channels per group
  * No scratch. Bounds: |accumulator| < 2^30 for any input (proven when the code was generated).
  */
 typedef struct {
     int32_t in_w, in_c, group_c, group_out, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_w, dilation_w, pad_left;
-    int32_t x_zero, zero_point, low, high;
-    const int16_t *weights;    /* [out_c][kernel_h][kernel_w][group_c] */
-    const int32_t *bias;       /* [out_c] */
-    const int32_t *multiplier; /* [out_c] */
-    const int8_t *shift;       /* [out_c] */
+    int32_t x_zero;
+    pl_channels_s8 channels;
+    const int16_t *weights; /* [out_c][kernel_h][kernel_w][group_c] */
 } pl_conv2d_s8w16_params;
 
 static void pl_conv2d_s8w16(const void *const *rows, int8_t *y, const pl_conv2d_s8w16_params *p)
@@ -31,7 +29,7 @@ static void pl_conv2d_s8w16(const void *const *rows, int8_t *y, const pl_conv2d_
         const int16_t *w = p->weights;
         for (int32_t oc = 0; oc < p->out_c; oc++) {
             const int32_t c0 = oc / p->group_out * p->group_c;
-            int32_t acc = p->bias[oc];
+            int32_t acc = 0;
             for (int32_t ky = 0; ky < p->kernel_h; ky++) {
                 int32_t ix = ox * p->stride_w - p->pad_left;
                 for (int32_t kx = 0; kx < p->kernel_w; kx++, ix += p->dilation_w) {
@@ -42,8 +40,7 @@ static void pl_conv2d_s8w16(const void *const *rows, int8_t *y, const pl_conv2d_
                     }
                 }
             }
-            const int32_t v = pl_requantize(acc, p->multiplier[oc], p->shift[oc], p->zero_point);
-            *y++ = (int8_t)pl_clamp(v, p->low, p->high);
+            pl_store_s8(y++, &acc, 1, oc, &p->channels);
         }
     }
 }

@@ -1,6 +1,6 @@
 #pragma once
 #include "depthwise_columns.h"
-#include "requantize_s16.h"
+#include "store_s16.h"
 
 /* Depthwise 2-D convolution of int16_t, one output row.
  *
@@ -15,11 +15,8 @@
 typedef struct {
     int32_t in_w, in_c, depth, out_w;
     int32_t kernel_h, kernel_w, stride_w, dilation_w, pad_left;
-    int32_t low, high;
-    const int8_t *weights;     /* [kernel_h][kernel_w][in_c * depth] */
-    const int64_t *bias;       /* [in_c * depth] */
-    const int16_t *multiplier; /* [in_c * depth] */
-    const int8_t *shift;       /* [in_c * depth] */
+    pl_channels_s16 channels;
+    const int8_t *weights; /* [kernel_h][kernel_w][in_c * depth] */
 } pl_depthwise_conv2d_s16_params;
 
 static void pl_depthwise_conv2d_s16(const void *const *rows, int16_t *y, const pl_depthwise_conv2d_s16_params *p)
@@ -31,7 +28,7 @@ static void pl_depthwise_conv2d_s16(const void *const *rows, int16_t *y, const p
         const int8_t *first = p->weights + s.first * out_c;
         for (int32_t oc = 0, c = 0, m = p->depth; oc < out_c; oc++, first++) {
             const int8_t *weights = first;
-            int64_t acc = p->bias[oc];
+            int64_t acc = 0;
             for (int32_t ky = 0; ky < p->kernel_h; ky++, weights += p->kernel_w * out_c) {
                 const int16_t *x = (const int16_t *)rows[ky] + s.offset + c;
                 const int8_t *w = weights;
@@ -39,8 +36,7 @@ static void pl_depthwise_conv2d_s16(const void *const *rows, int16_t *y, const p
                     acc += (int32_t)*x * *w;
                 }
             }
-            const int32_t v = pl_requantize_s16(acc, p->multiplier[oc], p->shift[oc]);
-            *y++ = (int16_t)pl_clamp(v, p->low, p->high);
+            pl_store_s16(y++, &acc, 1, oc, &p->channels);
             if (--m == 0) {
                 m = p->depth;
                 c++;

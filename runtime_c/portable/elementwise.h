@@ -20,7 +20,8 @@ static inline int32_t pl_rescale(int32_t x, int32_t multiplier, int32_t shift)
  * the output; `outer` holds (count, stride of a, stride of b) of the dimensions outside a run,
  * innermost first; strides are in elements, 0 along broadcast dimensions.
  */
-static inline void pl_broadcast(const int32_t *outer, int32_t dims, int32_t run, int32_t *a, int32_t *b)
+static inline void pl_broadcast(const int32_t *outer, int32_t dims, int32_t run, int32_t *a,
+                                int32_t *b)
 {
     for (int32_t d = 0; d < dims; d++, outer += 3) {
         const int32_t i = run % outer[0];

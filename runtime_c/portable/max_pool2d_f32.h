@@ -7,8 +7,8 @@
  *
  *   y[ox][c] = clamp(max over ky,kx of rows[ky][ox*stride_w + kx - pad_left][c], low, high)
  *
- * rows  kernel_h pointers to input rows [in_w][channels]; NULL rows and columns outside the input do
- *       not take part; at least one element does
+ * rows  kernel_h pointers to input rows [in_w][channels]; NULL rows and columns outside the input
+ *       do not take part; at least one element does
  * y     [out_w][channels]; must not overlap any row
  * No scratch.
  */

@@ -5,8 +5,8 @@
  *
  *   y[ox][c] = clamp(max over ky,kx of rows[ky][ox*stride_w + kx - pad_left][c], low, high)
  *
- * rows  kernel_h pointers to input rows [in_w][channels]; NULL rows and columns outside the input do
- *       not take part; at least one element does
+ * rows  kernel_h pointers to input rows [in_w][channels]; NULL rows and columns outside the input
+ *       do not take part; at least one element does
  * y     [out_w][channels]; must not overlap any row
  * No scratch.
  */
@@ -16,7 +16,8 @@ typedef struct {
     int32_t low, high;
 } pl_max_pool2d_s16_params;
 
-static void pl_max_pool2d_s16(const void *const *rows, int16_t *y, const pl_max_pool2d_s16_params *p)
+static void pl_max_pool2d_s16(const void *const *rows, int16_t *y,
+                              const pl_max_pool2d_s16_params *p)
 {
     for (int32_t ox = 0; ox < p->out_w; ox++) {
         const int32_t x0 = ox * p->stride_w - p->pad_left;

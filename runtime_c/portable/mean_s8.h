@@ -3,12 +3,13 @@
 
 /* Mean of int8 over some dimensions.
  *
- *   y[o] = saturate(rescale(offset + sum of the elements of x reduced to o, multiplier, shift) + zero_y)
+ *   y[o] = saturate(requantize(offset + sum of the elements of x reduced to o))
  *
- * 1 / number of elements is part of the multiplier; offset is minus their number times the zero point.
+ * 1 / number of elements is part of the multiplier; offset is minus their number times the zero
+ * point of x.
  * x is walked as mean.h says; y [outputs] must not overlap x. No scratch.
- * Bounds: |offset + sum| < 2^30 after the left shift of a positive `shift` (proven when the code was
- * generated).
+ * Bounds: |offset + sum| < 2^30 after the left shift of a positive `shift` (proven when the code
+ * was generated).
  */
 typedef struct {
     int32_t outputs, kept_dims;

@@ -13,7 +13,8 @@ typedef struct {
     int32_t largest;
 } pl_minmax_s16_params;
 
-static void pl_minmax_s16(const int16_t *a, const int16_t *b, int16_t *y, const pl_minmax_s16_params *p)
+static void pl_minmax_s16(const int16_t *a, const int16_t *b, int16_t *y,
+                          const pl_minmax_s16_params *p)
 {
     for (int32_t run = 0; run < p->runs; run++) {
         int32_t ia = 0, ib = 0;

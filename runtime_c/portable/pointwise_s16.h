@@ -1,6 +1,6 @@
 #pragma once
 #include "dot_s16.h"
-#include "requantize_s16.h"
+#include "store_s16.h"
 
 /* 1x1 convolution, and fully-connected, of int16 over a run of pixels.
  *
@@ -11,11 +11,8 @@
  */
 typedef struct {
     int32_t in_c, out_c;
-    int32_t low, high;
-    const int8_t *weights;     /* [out_c][in_c] */
-    const int64_t *bias;       /* [out_c] */
-    const int16_t *multiplier; /* [out_c] */
-    const int8_t *shift;       /* [out_c] */
+    pl_channels_s16 channels;
+    const int8_t *weights; /* [out_c][in_c] */
 } pl_pointwise_s16_params;
 
 static void pl_pointwise_s16(const int16_t *x, int16_t *y, int32_t pixels, const pl_pointwise_s16_params *p)
@@ -24,19 +21,14 @@ static void pl_pointwise_s16(const int16_t *x, int16_t *y, int32_t pixels, const
         const int8_t *w = p->weights;
         for (int32_t oc = 0, count; oc < p->out_c; oc += count, w += count * p->in_c) {
             count = p->out_c - oc >= 4 ? 4 : 1;
-            int64_t acc[4];
-            for (int32_t i = 0; i < count; i++) {
-                acc[i] = p->bias[oc + i];
-            }
+            int64_t acc[4] = {0, 0, 0, 0};
             if (count == 4) {
                 pl_dot4_s16(x, w, p->in_c, p->in_c, acc);
             } else {
                 acc[0] = pl_dot_s16(x, w, p->in_c, acc[0]);
             }
-            for (int32_t i = 0; i < count; i++) {
-                const int32_t v = pl_requantize_s16(acc[i], p->multiplier[oc + i], p->shift[oc + i]);
-                *y++ = (int16_t)pl_clamp(v, p->low, p->high);
-            }
+            pl_store_s16(y, acc, count, oc, &p->channels);
+            y += count;
         }
     }
 }

@@ -5,7 +5,7 @@
  *
  *   v = x - zero_x
  *   y = saturate(zero_y + (v >= 0 ? rescale(v, multiplier, shift)
- *                                 : rescale(v * (alpha - zero_alpha), multiplier_alpha, shift_alpha)))
+ *                                 : rescale(v * (alpha - zero_alpha), multiplier_a, shift_a)))
  *
  * The output is `runs` runs of n elements; within a run x advances by step_a (0 or 1) and alpha by
  * step_b, between runs as pl_broadcast says.
@@ -14,10 +14,11 @@
 typedef struct {
     int32_t runs, n, step_a, step_b, outer_dims;
     const int32_t *outer; /* [outer_dims][3] */
-    int32_t zero_x, zero_alpha, zero_y, multiplier, shift, multiplier_alpha, shift_alpha;
+    int32_t zero_x, zero_alpha, zero_y, multiplier, shift, multiplier_a, shift_a;
 } pl_prelu_s8_params;
 
-static void pl_prelu_s8(const int8_t *x, const int8_t *alpha, int8_t *y, const pl_prelu_s8_params *p)
+static void pl_prelu_s8(const int8_t *x, const int8_t *alpha, int8_t *y,
+                        const pl_prelu_s8_params *p)
 {
     for (int32_t run = 0; run < p->runs; run++) {
         int32_t ix = 0, ia = 0;
@@ -26,7 +27,7 @@ static void pl_prelu_s8(const int8_t *x, const int8_t *alpha, int8_t *y, const p
             const int32_t v = x[ix] - p->zero_x;
             const int32_t product = v * (alpha[ia] - p->zero_alpha);
             const int32_t scaled = v >= 0 ? pl_rescale(v, p->multiplier, p->shift)
-                                          : pl_rescale(product, p->multiplier_alpha, p->shift_alpha);
+                                          : pl_rescale(product, p->multiplier_a, p->shift_a);
             *y++ = (int8_t)pl_clamp(scaled + p->zero_y, INT8_MIN, INT8_MAX);
         }
     }

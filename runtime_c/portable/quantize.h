@@ -1,7 +1,9 @@
 #pragma once
 #include "elementwise.h"
 
-/* Requantization of integers: y = clamp(rescale(x - zero_x, multiplier, shift) + zero_y, low, high).
+/* Requantization of integers.
+ *
+ *   y = clamp(rescale(x - zero_x, multiplier, shift) + zero_y, low, high)
  *
  * Bounds: |x - zero_x| <= 2^31 and below 2^30 after the left shift of a positive `shift`; the zero
  * points of 32-bit tensors are 0.

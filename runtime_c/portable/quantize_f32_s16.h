@@ -2,7 +2,8 @@
 #include "quantize_f32.h"
 
 /* Quantize n floats to int16; see quantize_f32.h. Aliasing: none. No scratch. */
-static void pl_quantize_f32_s16(const float *x, int16_t *y, int32_t n, const pl_quantize_f32_params *p)
+static void pl_quantize_f32_s16(const float *x, int16_t *y, int32_t n,
+                                const pl_quantize_f32_params *p)
 {
     for (int32_t i = 0; i < n; i++) {
         y[i] = (int16_t)pl_quantize_f32(x[i], p);

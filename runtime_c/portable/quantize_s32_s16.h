@@ -4,7 +4,8 @@
 /* Requantize n elements from int32 to int16; see quantize.h for formula and bounds.
  * Aliasing: none. No scratch.
  */
-static void pl_quantize_s32_s16(const int32_t *x, int16_t *y, int32_t n, const pl_quantize_params *p)
+static void pl_quantize_s32_s16(const int32_t *x, int16_t *y, int32_t n,
+                                const pl_quantize_params *p)
 {
     for (int32_t i = 0; i < n; i++) {
         y[i] = (int16_t)pl_quantize_element(x[i], p);

@@ -1,7 +1,7 @@
 #pragma once
 #include "common.h"
 
-/* Softmax of int8 along the last axis by TFLite's fixed-point arithmetic: what both output types share.
+/* Softmax of int8 along the last axis by TFLite's fixed-point arithmetic, for both output types.
  *
  *   e[c] = exponentials[max(x) - x[c]], 0 from `count` on (those round to 0 everywhere)
  *   y[c] = e[c] / sum(e), stored with `bits` fractional bits and offset by -2^(bits - 1)
@@ -24,8 +24,8 @@ static inline int32_t pl_softmax_s8_exp(int32_t difference, const pl_softmax_s8_
     return difference < p->count ? p->exponentials[difference] : 0;
 }
 
-/* 2^31 / total scaled to [2^30, 2^31) where total has its highest bit set: three Newton-Raphson steps
- * for 1 / half, half in [1/2, 1) as Q0.31, the quotient as Q2.29.
+/* Reciprocal of `total`, whose highest bit is set, scaled to [2^30, 2^31): three Newton-Raphson
+ * steps for 1 / half, half in [1/2, 1) as Q0.31, the quotient as Q2.29.
  */
 static inline int32_t pl_softmax_s8_reciprocal(uint32_t total)
 {
@@ -41,8 +41,9 @@ static inline int32_t pl_softmax_s8_reciprocal(uint32_t total)
 /* Largest element of a row; reciprocal of the sum of its exponentials and how far to shift products
  * of both for an output of `bits` bits.
  */
-static inline int32_t pl_softmax_s8_row(const int8_t *x, int32_t bits, const pl_softmax_s8_params *p,
-                                        int32_t *scale, int32_t *shift)
+static inline int32_t pl_softmax_s8_row(const int8_t *x, int32_t bits,
+                                        const pl_softmax_s8_params *p, int32_t *scale,
+                                        int32_t *shift)
 {
     int32_t largest = x[0];
     for (int32_t c = 1; c < p->depth; c++) {

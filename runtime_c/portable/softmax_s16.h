@@ -43,7 +43,8 @@ static void pl_softmax_s16(const int16_t *x, int16_t *y, const pl_softmax_s16_pa
         }
         /* total / 2^31 - 1 in [0, 1) is the table's argument, rounded to 16 bits. */
         const int32_t v = (int32_t)((((total >> 1) + (1u << 13)) >> 14)) - (1 << 15) - (1 << 16);
-        const int32_t inverse = pl_interpolate_s16(pl_clamp(v, INT16_MIN, INT16_MAX), p->reciprocal_table);
+        const int32_t inverse =
+            pl_interpolate_s16(pl_clamp(v, INT16_MIN, INT16_MAX), p->reciprocal_table);
         for (int32_t c = 0; c < p->depth; c++) {
             const int64_t product = (int64_t)y[c] * inverse + ((int64_t)1 << (shift - 1));
             y[c] = (int16_t)pl_clamp((int32_t)(product >> shift), 0, INT16_MAX);

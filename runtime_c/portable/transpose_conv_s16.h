@@ -1,6 +1,6 @@
 #pragma once
 #include "dot_s16.h"
-#include "requantize_s16.h"
+#include "store_s16.h"
 
 /* Transposed 2-D convolution of int16, whole map, gathered per output element.
  *
@@ -13,11 +13,8 @@
 typedef struct {
     int32_t in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-    int32_t low, high;
-    const int8_t *weights;     /* [out_c][kernel_h][kernel_w][in_c] */
-    const int64_t *bias;       /* [out_c] */
-    const int16_t *multiplier; /* [out_c] */
-    const int8_t *shift;       /* [out_c] */
+    pl_channels_s16 channels;
+    const int8_t *weights; /* [out_c][kernel_h][kernel_w][in_c] */
 } pl_transpose_conv_s16_params;
 
 /* Output channels from those of `w` on at row oy + pad_top = qy * stride_h + ry, columns alike: input
@@ -56,15 +53,10 @@ static void pl_transpose_conv_s16(const int16_t *x, int16_t *y, const pl_transpo
             const int32_t r[2] = {fy - q[0] * p->stride_h, fx - q[1] * p->stride_w};
             for (int32_t oc = 0, count; oc < p->out_c; oc += count) {
                 count = p->out_c - oc >= 4 ? 4 : 1;
-                int64_t acc[4];
-                for (int32_t i = 0; i < count; i++) {
-                    acc[i] = p->bias[oc + i];
-                }
+                int64_t acc[4] = {0, 0, 0, 0};
                 pl_transpose_conv_s16_window(x, p->weights + oc * pitch, p, q, r, count, acc);
-                for (int32_t i = 0; i < count; i++) {
-                    const int32_t v = pl_requantize_s16(acc[i], p->multiplier[oc + i], p->shift[oc + i]);
-                    *y++ = (int16_t)pl_clamp(v, p->low, p->high);
-                }
+                pl_store_s16(y, acc, count, oc, &p->channels);
+                y += count;
             }
         }
     }

@@ -1,5 +1,5 @@
 #pragma once
-#include "common.h"
+#include "store_s8.h"
 
 /* Transposed 2-D convolution of int8, whole map, gathered per output element.
  *
@@ -14,11 +14,9 @@
 typedef struct {
     int32_t in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-    int32_t x_zero, zero_point, low, high;
-    const int8_t *weights;     /* [out_c][kernel_h][kernel_w][in_c] */
-    const int32_t *bias;       /* [out_c] */
-    const int32_t *multiplier; /* [out_c] */
-    const int8_t *shift;       /* [out_c] */
+    int32_t x_zero;
+    pl_channels_s8 channels;
+    const int8_t *weights; /* [out_c][kernel_h][kernel_w][in_c] */
 } pl_transpose_conv_s8_params;
 
 /* acc[j] += sum over i < n of (x[i] - zero) * w[j * pitch + i] for `count` (1 or 4) output channels. */
@@ -77,15 +75,10 @@ static void pl_transpose_conv_s8(const int8_t *x, int8_t *y, const pl_transpose_
             const int32_t r[2] = {fy - q[0] * p->stride_h, fx - q[1] * p->stride_w};
             for (int32_t oc = 0, count; oc < p->out_c; oc += count) {
                 count = p->out_c - oc >= 4 ? 4 : 1;
-                int32_t acc[4];
-                for (int32_t i = 0; i < count; i++) {
-                    acc[i] = p->bias[oc + i];
-                }
+                int32_t acc[4] = {0, 0, 0, 0};
                 pl_transpose_conv_s8_window(x, p->weights + oc * pitch, p, q, r, count, acc);
-                for (int32_t i = 0; i < count; i++) {
-                    const int32_t v = pl_requantize(acc[i], p->multiplier[oc + i], p->shift[oc + i], p->zero_point);
-                    *y++ = (int8_t)pl_clamp(v, p->low, p->high);
-                }
+                pl_store_s8(y, acc, count, oc, &p->channels);
+                y += count;
             }
         }
     }
