@@ -7,104 +7,170 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import __version__
 from .codegen.pipeline import Options
 from .errors import UserError
 from .passes.planner.demand import InputMode
 
 MANIFEST = "patchloom.json"
 _FORMAT = 1
+_AGAIN = "compile the model again"
+# What building a library in its folder leaves behind; it goes when the library is compiled anew.
+_BUILD_PRODUCTS = frozenset((".a", ".d", ".o", ".su"))
 
 
 def check_target(folder: Path) -> None:
-    """Raise UserError unless `folder` may be written: it is absent, empty, or was written by compile."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+    """Raise UserError unless `folder` may be replaced.
+
+    It is absent, empty, or holds nothing but what compile wrote and what building that left.
+    """
+    other = "choose another folder with -o"
+    try:
+        if not folder.exists() and not folder.is_symlink():
+            return
+        if not folder.is_dir():
+            raise UserError(f"{folder} exists and is not a folder", hint=other)
+        names = sorted(p.name for p in folder.iterdir())
+        current = Path.cwd()
+        is_current = folder.resolve() in (current, *current.parents)
+    except OSError as e:
+        raise UserError(f"cannot write {folder}", found=str(e.strerror)) from e
+    written = _written(folder)
+    foreign = [n for n in names if n not in written and Path(n).suffix not in _BUILD_PRODUCTS]
+    if names and not written:
         raise UserError(
             f"{folder} exists and was not written by patchloom compile",
             rule="an output folder is new, empty, or one of ours",
-            hint="choose another folder with -o",
+            hint=other,
         )
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} exists and is not a folder", hint="choose another folder with -o")
+    if foreign:
+        raise UserError(
+            f"{folder} holds files that patchloom compile did not write",
+            rule="an output folder is replaced as a whole",
+            found=", ".join(foreign[:8]),
+            hint=f"move them elsewhere, or {other}",
+        )
+    if is_current:
+        raise UserError(
+            f"{folder} is the folder you are in and cannot be replaced", hint="run from elsewhere, or " + other
+        )
+
+
+def _written(folder: Path) -> frozenset[str]:
+    """Names of the files that compile wrote into `folder`; empty where it is none of ours."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text())
+        return frozenset((MANIFEST, *map(str, content["files"])))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return frozenset()
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Replace `folder` by one with exactly `files`, in one rename; the old one survives any failure."""
     check_target(folder)
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        for name, data in files.items():
-            (fresh / name).write_bytes(data)
-        fresh.chmod(0o777 & ~_umask())
-        if folder.exists():
-            backup = fresh.with_name(fresh.name + "-old")
-            folder.rename(backup)
-            try:
-                fresh.rename(folder)
-            except OSError:
-                backup.rename(folder)
-                raise
-            shutil.rmtree(backup)
-        else:
-            fresh.rename(folder)
+        folder = folder.resolve()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=".patchloom-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as beside:
+            fresh, old = Path(beside) / "new", Path(beside) / "old"
+            fresh.mkdir()
+            for name, data in files.items():
+                (fresh / name).write_bytes(data)
+            _swap(folder, fresh, old)
     except OSError as e:
-        raise UserError(f"cannot write {folder}", found=str(e.strerror)) from e
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        raise UserError(
+            f"cannot write {folder}", found=str(e.strerror), hint="is it a mount point or on a full disk?"
+        ) from e
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _swap(folder: Path, fresh: Path, old: Path) -> None:
+    """Put `fresh` in the place of `folder`, whose content moves to `old`; Ctrl-C undoes it."""
+    try:
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
 
 
 def manifest(
-    options: Options, model_file: str, model_name: str, sha256: str, figures: Mapping[str, Any]
+    options: Options, model_file: str, model_name: str, sha256: str, files: Mapping[str, bytes], figures: Any
 ) -> bytes:
-    """The manifest's bytes: what was compiled, how, and what came out."""
+    """The manifest's bytes: what was compiled, how, which files belong to it, and what came out."""
+    board = Path(options.board).name if options.board.endswith(".toml") else options.board
     content = {
         "patchloom_format": _FORMAT,
+        "patchloom_version": __version__,
         "model": {"file": model_file, "name": model_name, "sha256": sha256},
         "options": {
-            "board": options.board,
+            "board": board,
             "name": options.name,
             "input_mode": options.input_mode,
             "io_int8": options.io_int8,
             "input_shapes": {n: list(s) for n, s in options.input_shapes.items()},
         },
+        "files": sorted(files),
         "figures": figures,
     }
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def read(folder: Path) -> tuple[Path, str, Options, dict[str, Any]]:
-    """(model file, its original name, options, figures) of a library folder.
+@dataclass(frozen=True)
+class Stored:
+    """A library folder: the model kept in it, what that was called and its SHA-256, and the options used."""
 
-    Raises UserError when it is not one. The C files may have been edited; the manifest may not.
+    model: Path
+    model_name: str
+    sha256: str
+    options: Options
+
+
+def read(folder: Path) -> Stored:
+    """What the manifest of a library folder says.
+
+    Raises UserError when there is none, or it is damaged or of another version. The C files may have
+    been edited; the manifest may not.
     """
     path = folder / MANIFEST
-    if not path.is_file():
-        raise UserError(
-            f"{folder} is not a library folder", rule=f"it has no {MANIFEST}", hint="patchloom compile"
-        )
     try:
-        content = json.loads(path.read_text())
-        if content["patchloom_format"] != _FORMAT:
+        if not path.is_file():
             raise UserError(
-                f"{path} has format {content['patchloom_format']}",
-                accepted=str(_FORMAT),
-                hint="compile the model again with this version",
+                f"{folder} is not a library folder", rule=f"it has no {MANIFEST}", hint="patchloom compile"
             )
-        model, o = content["model"], content["options"]
-        name = Path(str(model["file"])).name
-        shapes = {str(n): tuple(int(v) for v in s) for n, s in o["input_shapes"].items()}
-        mode: InputMode = "extern" if o["input_mode"] == "extern" else "arena"
-        options = Options(str(o["board"]), o["name"], mode, bool(o["io_int8"]), shapes)
-        return folder / name, str(model["name"]), options, dict(content["figures"])
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise UserError(f"{path} is damaged", found=str(e), hint="compile the model again") from e
+        content = json.loads(path.read_text())
+        found = (content["patchloom_format"], content["patchloom_version"])
+        if found != (_FORMAT, __version__):
+            raise UserError(
+                f"{folder} was written by another version of patchloom",
+                found=str(found[1]),
+                accepted=__version__,
+                hint=_AGAIN,
+            )
+        return _stored(folder, content["model"], content["options"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as e:
+        raise UserError(f"{path} is damaged", found=str(e) or type(e).__name__, hint=_AGAIN) from e
+
+
+def _stored(folder: Path, model: Any, options: Any) -> Stored:
+    """Raises ValueError and its like for values of wrong types."""
+    shapes = {str(n): tuple(int(v) for v in s) for n, s in options["input_shapes"].items()}
+    mode: InputMode = "extern" if options["input_mode"] == "extern" else "arena"
+    board, name = str(options["board"]), options["name"]
+    if not isinstance(name, str | None):
+        raise ValueError(f"name is {name!r}")
+    if board.endswith(".toml"):
+        board = os.fspath(folder / Path(board).name)
+    return Stored(
+        model=folder / Path(str(model["file"])).name,
+        model_name=str(model["name"]),
+        sha256=str(model["sha256"]),
+        options=Options(board, name, mode, bool(options["io_int8"]), shapes),
+    )

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..ir import DType
 from ..passes.planner.kernel import Const, Fill
+from .names import unique_among
 
 
 def number(value: int | float, ctype: str) -> str:
     """C text of one number of type `ctype`; floats are written so that they read back exactly."""
     if ctype == "float":
-        if math.isinf(value):
-            return "INFINITY" if value > 0 else "-INFINITY"
-        text = f"{float(value):.9g}"
-        return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+        return _float(float(value))
     if ctype == "int64_t":
         return f"INT64_C({int(value)})" if value != -(2**63) else "INT64_MIN"
     return str(int(value)) if int(value) != -(2**31) else "INT32_MIN"
+
+
+def _float(value: float) -> str:
+    if math.isnan(value):
+        return "NAN"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    text = f"{value:.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +45,10 @@ class Array:
         return int(self.data.size)
 
     @property
-    def rows(self) -> Iterable[str]:
+    def rows(self) -> Iterator[str]:
         """Lines of comma-separated elements."""
-        if self.ctype in ("float", "int64_t"):
-            texts = [number(v, self.ctype) for v in self.data.reshape(-1).tolist()]
-        else:
-            texts = [
-                t if t != "-2147483648" else "INT32_MIN" for t in map(str, self.data.reshape(-1).tolist())
-            ]
-        step = 20 if self.data.itemsize == 1 else 8
+        texts = [number(v, self.ctype) for v in self.data.reshape(-1).tolist()]
+        step = 20 if self.data.itemsize == 1 else 8 if self.data.itemsize < 8 else 4
         for i in range(0, len(texts), step):
             yield ", ".join(texts[i : i + step])
 
@@ -56,8 +58,9 @@ class ConstantPool:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
+        self._taken: set[str] = set()
         self._by_bytes: dict[tuple[str, bytes], Array] = {}
-        self._fills: dict[tuple[str, float], int] = {}
+        self._fills: dict[tuple[str, float], tuple[str, int]] = {}
 
     def add(self, const: Const, name: str, comment: str) -> str:
         """Symbol of an array with that content; `name` is used when it is new."""
@@ -65,23 +68,24 @@ class ConstantPool:
         key = (data.dtype.name, data.tobytes())
         if key not in self._by_bytes:
             ctype = DType(data.dtype.name).ctype
-            self._by_bytes[key] = Array(f"{self._prefix}_{name}", ctype, data, comment)
+            self._by_bytes[key] = Array(self._symbol(name), ctype, data, comment)
         return self._by_bytes[key].symbol
 
     def add_fill(self, fill: Fill) -> str:
         """Symbol of an array of at least `count` elements equal to `value`."""
         key = (fill.dtype, fill.value)
-        self._fills[key] = max(self._fills.get(key, 0), fill.count)
-        return self._fill_symbol(*key)
+        text = f"{fill.value:g}".replace("-", "m").replace(".", "p").replace("+", "")
+        symbol, count = self._fills.get(key) or (self._symbol(f"fill_{DType(fill.dtype).suffix}_{text}"), 0)
+        self._fills[key] = (symbol, max(count, fill.count))
+        return symbol
 
-    def _fill_symbol(self, dtype: str, value: float) -> str:
-        text = f"{value:g}".replace("-", "m").replace(".", "p").replace("+", "")
-        return f"{self._prefix}_fill_{DType(dtype).suffix}_{text}"
+    def _symbol(self, name: str) -> str:
+        return unique_among(self._taken, f"{self._prefix}_{name}")
 
     def arrays(self) -> tuple[Array, ...]:
         """All arrays in the order in which they were first asked for, fills last."""
         fills = [
-            Array(self._fill_symbol(t, v), DType(t).ctype, np.full(n, v, DType(t).numpy), "padding")
-            for (t, v), n in self._fills.items()
+            Array(symbol, DType(t).ctype, np.full(n, v, DType(t).numpy), "padding")
+            for (t, v), (symbol, n) in self._fills.items()
         ]
         return (*self._by_bytes.values(), *fills)

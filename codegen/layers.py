@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from ..passes.planner.kernel import SCRATCH, STATE_PREFIX, Call, Const, Field, F
 from ..passes.planner.types import Place, Plan, Step
 from .constants import ConstantPool, number
 from .names import comment_text, identifier
-from .views import CallView, LayerView, PointerView, RowsView
+from .views import CallView, LayerView, Parameter, arguments, declarations
+
+_WIDTH = 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,7 @@ class Binding:
         if value.startswith(STATE_PREFIX):
             return Place("state", self.plan.states[value.removeprefix(STATE_PREFIX)])
         if self.graph[value].constant:
-            return Place("const", 0)
+            return Place("const", 0, value)
         return self.plan.places[value]
 
     def constant(self, value: str) -> str:
@@ -42,27 +45,33 @@ class Binding:
         return self.pool.add(Const(value, t.data.reshape(-1)), f"c_{identifier(value)}", comment_text(value))
 
     def address(self, value: str, step: Step, offset: int = 0) -> tuple[str, str]:
-        """(base buffer's name, C expression of type byte pointer) of a value plus `offset` bytes."""
+        """(name of the buffer, C expression of an object pointer) of a value plus `offset` bytes."""
         place = self.place(value, step)
-        if place.region == "const":
-            base = self.constant(value)
-        elif place.region == "input":
-            base = self.extern_names[value]
-        else:
-            return place.region, f"{place.region} + {place.offset + offset}"
-        if offset:
-            return base, f"(const uint8_t *)(const void *){base} + {offset}"
-        return base, base
+        offset += place.offset
+        if place.region in ("arena", "state"):
+            return place.region, f"{place.region} + {offset}"
+        base = self.constant(value) if place.region == "const" else self.extern_names[place.owner]
+        return base, f"(const uint8_t *)(const void *){base} + {offset}" if offset else base
 
 
-def _pointer(binding: Binding, step: Step, p: Pointer) -> tuple[str, PointerView]:
+def _wrapped(text: str) -> tuple[str, ...]:
+    """Lines of C text, broken at spaces."""
+    return tuple(
+        textwrap.wrap(
+            text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        )
+    )
+
+
+def _pointer(binding: Binding, step: Step, p: Pointer) -> tuple[str, tuple[str, ...]]:
+    """(buffer it points into, lines of its definition)."""
     base, expression = binding.address(p.value, step, p.offset)
-    const, void = ("", "void") if p.writable else ("const ", "const void")
-    view = PointerView(f"{const}{p.ctype} *{p.name}", f"({const}{p.ctype} *)({void} *)({expression})")
-    return base, view
+    const = "" if p.writable else "const "
+    definition = f"{const}{p.ctype} *{p.name} = ({const}{p.ctype} *)({const}void *)({expression});"
+    return base, _wrapped(definition)
 
 
-def _field(binding: Binding, layer: int, label: str, field: Field, ctype_hint: str = "") -> str:
+def _field(binding: Binding, layer: int, label: str, field: Field) -> str:
     if isinstance(field, Const):
         return binding.pool.add(field, f"w{layer:02}_{identifier(field.name)}", f"{field.name} of {label}")
     if isinstance(field, Fill):
@@ -72,38 +81,36 @@ def _field(binding: Binding, layer: int, label: str, field: Field, ctype_hint: s
     return field if isinstance(field, str) else number(field, "int32_t")
 
 
-def _rows(binding: Binding, rows: RowLoop, itemsize: int) -> RowsView:
+def _rows(binding: Binding, rows: RowLoop, itemsize: int) -> tuple[str, ...]:
+    """The call that sets up the row pointers of output row `oy`."""
     first = "oy" if rows.stride == 1 else f"oy * {rows.stride}"
     if rows.pad_top:
         first += f" - {rows.pad_top}"
-    return RowsView(
-        taps=rows.taps,
-        x="x",
-        pitch_bytes=rows.pitch * itemsize,
-        first=first,
-        dilation=rows.dilation,
-        height=rows.height,
-        pad=binding.pool.add_fill(rows.pad) if rows.pad else "NULL",
-        out_rows=rows.out_rows,
+    pad = binding.pool.add_fill(rows.pad) if rows.pad else "NULL"
+    pitch_bytes = rows.pitch * itemsize
+    return _wrapped(
+        f"pl_rows(rows, {rows.taps}, x, {pitch_bytes}, {first}, {rows.dilation}, {rows.height}, {pad});"
     )
 
 
 def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> tuple[set[str], CallView]:
     pairs = [_pointer(binding, step, p) for p in call.pointers]
-    struct = call.struct
+    struct, loop = call.struct, call.rows
     fields = tuple((n, _field(binding, layer, label, f)) for n, f in struct.fields) if struct else ()
-    rows = None
     args = [number(a, "float") if isinstance(a, float) else str(a) for a in call.args]
-    if call.rows:
+    rows: tuple[str, ...] = ()
+    if loop:
         x = next(p for p in call.pointers if p.name == "x")
-        rows = _rows(binding, call.rows, binding.graph[x.value].dtype.itemsize)
-        args = [f"y + (ptrdiff_t)oy * {call.rows.out_pitch}" if a == "y" else a for a in args]
+        rows = _rows(binding, loop, binding.graph[x.value].dtype.itemsize)
+        args = [f"y + (ptrdiff_t)oy * {loop.out_pitch}" if a == "y" else a for a in args]
     view = CallView(
-        pointers=tuple(v for _, v in pairs),
+        pointers=tuple(line for _, lines in pairs for line in lines),
         struct_type=struct.ctype if struct else "",
         struct_fields=fields,
+        taps=loop.taps if loop else 0,
+        out_rows=loop.out_rows if loop else 0,
         rows=rows,
-        call=f"{call.function}({', '.join(args)})",
+        call=_wrapped(f"{call.function}({', '.join(args)});"),
     )
     return {base for base, _ in pairs}, view
 
@@ -113,22 +120,21 @@ def _is_free(binding: Binding, step: Step, call: Call) -> bool:
     if not call.copy:
         return False
     x, y = (next(p for p in call.pointers if p.name == n) for n in "xy")
-    px, py = binding.place(x.value, step), binding.place(y.value, step)
-    return px.region == py.region and px.region != "const" and px.offset + x.offset == py.offset + y.offset
+    a, b = binding.place(x.value, step), binding.place(y.value, step)
+    same_buffer = a.region == b.region and (a.region != "input" or a.owner == b.owner)
+    return same_buffer and a.region != "const" and a.offset + x.offset == b.offset + y.offset
 
 
-def _banner(binding: Binding, op: Op, step: Step, number_: int, total: int) -> tuple[str, ...]:
+def _banner(binding: Binding, op: Op, step: Step, layer: int, total: int) -> tuple[str, ...]:
     graph = binding.graph
-    lines = [
-        f'layer {number_}/{total}  {op.kind()} "{comment_text(op.name)}"  ({comment_text(graph.label(op))})'
-    ]
+    title = f'layer {layer}/{total}  {op.kind()} "{comment_text(op.name)}"'
+    lines = [title, f"  from {comment_text(graph.label(op))}"]
     for name in (*op.inputs, *op.outputs):
-        t = graph[name]
-        if t.constant:
-            continue
-        place = binding.place(name, step)
-        role = "y" if name in op.outputs else "x"
-        lines.append(f'  {role}  {type_text(t)}  {place.region}+{place.offset}  "{comment_text(name)}"')
+        if not graph[name].constant:
+            place = binding.place(name, step)
+            role = "y" if name in op.outputs else "x"
+            where = f"{type_text(graph[name])}  {place.region}+{place.offset}"
+            lines.append(f'  {role}  {where}  "{comment_text(name, 40)}"')
     read = sum(graph[x].size_bytes for x in op.inputs)
     written = sum(graph[y].size_bytes for y in op.outputs)
     lines.append(f"  {op.macs(graph.tensors)} MAC, {read} B read, {written} B written; kernel {step.kernel}")
@@ -136,37 +142,42 @@ def _banner(binding: Binding, op: Op, step: Step, number_: int, total: int) -> t
 
 
 def layer_views(
-    binding: Binding, kernels: Mapping[tuple[str, type[Op]], Kernel], run_order: tuple[str, ...]
+    binding: Binding,
+    kernels: Mapping[tuple[str, type[Op]], Kernel],
+    parameters: tuple[Parameter, ...],
 ) -> tuple[LayerView, ...]:
     """One view per step that has work to do; steps made free by the plan have no function.
 
-    run_order   names of all possible buffers in the order in which `run` passes them
+    parameters   all buffers in the order in which `run` passes them
     """
+    ops = {op.name: op for op in binding.graph.ops}
+    steps = enumerate(binding.plan.steps, 1)
+    views = (_layer(binding, ops[step.op], n, step, kernels, parameters) for n, step in steps)
+    return tuple(v for v in views if v.calls)
+
+
+def _layer(
+    binding: Binding,
+    op: Op,
+    layer: int,
+    step: Step,
+    kernels: Mapping[tuple[str, type[Op]], Kernel],
+    parameters: tuple[Parameter, ...],
+) -> LayerView:
     graph = binding.graph
-    ops = {op.name: op for op in graph.ops}
-    total = len(binding.plan.steps)
-    result = []
-    for n, step in enumerate(binding.plan.steps, 1):
-        op = ops[step.op]
-        calls = kernels[step.kernel, type(op)].emit(op, graph.tensors)
-        views, bases = [], set()
-        for call in calls:
-            if not _is_free(binding, step, call):
-                used, view = _call(binding, step, n, comment_text(op.name), call)
-                bases |= used
-                views.append(view)
-        if not views:
-            continue
-        buffers = [b for b in run_order if b.split(" ")[-1].lstrip("*") in bases]
-        result.append(
-            LayerView(
-                number=n,
-                symbol=f"{binding.prefix}_layer_{n:02}_{identifier(op.name, op.kind(), 32)}",
-                banner=_banner(binding, op, step, n, total),
-                parameters=", ".join(buffers),
-                arguments=", ".join(b.split(" ")[-1].lstrip("*") for b in buffers),
-                calls=tuple(views),
-                outputs=tuple((binding.address(y, step)[1], graph[y].size_bytes, y) for y in op.outputs),
-            )
-        )
-    return tuple(result)
+    calls = [
+        _call(binding, step, layer, comment_text(op.name), call)
+        for call in kernels[step.kernel, type(op)].emit(op, graph.tensors)
+        if not _is_free(binding, step, call)
+    ]
+    bases = {base for used, _ in calls for base in used}
+    buffers = tuple(p for p in parameters if p.name in bases)
+    return LayerView(
+        number=layer,
+        symbol=f"{binding.prefix}_layer_{layer:02}_{identifier(op.name, op.kind(), 32)}",
+        banner=_banner(binding, op, step, layer, len(binding.plan.steps)),
+        parameters=declarations(buffers),
+        arguments=arguments(buffers),
+        calls=tuple(view for _, view in calls),
+        outputs=tuple((binding.address(y, step)[1], graph[y].size_bytes, y) for y in op.outputs),
+    )

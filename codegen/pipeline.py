@@ -12,7 +12,7 @@ from ..frontend import load
 from ..ir import Graph, verify
 from ..passes import run_passes
 from ..passes.io_int8 import io_int8
-from ..passes.planner import plan
+from ..passes.planner import check, plan
 from ..passes.planner.demand import InputMode
 from ..passes.planner.types import Plan
 from .library import Origin, build_view, port_stems, render
@@ -84,6 +84,7 @@ def build_library(model: Path, options: Options, verify_between: bool = False) -
     imported = load_graph(model, options)
     graph = lower_graph(imported, options, verify_between)
     chosen = plan(graph, board.features, KERNELS, input_mode=options.input_mode)
+    check(graph, chosen, KERNELS)
     data = model.read_bytes()
     origin = Origin(
         version=__version__,

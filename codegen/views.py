@@ -9,39 +9,53 @@ from .selftest import SelfTest
 
 
 @dataclass(frozen=True)
-class PointerView:
-    """`declaration = expression;` in a layer function."""
+class Parameter:
+    """A buffer that run() is given: arena, state or an extern input. `ctype` ends with the `*`."""
 
-    declaration: str
-    expression: str
+    ctype: str
+    name: str
+
+    @property
+    def declaration(self) -> str:
+        return f"{self.ctype}{self.name}"
 
 
-@dataclass(frozen=True)
-class RowsView:
-    """A loop over output rows around one kernel call."""
+def declarations(parameters: tuple[Parameter, ...]) -> str:
+    """A C parameter list."""
+    return ", ".join(p.declaration for p in parameters) or "void"
 
-    taps: int
-    x: str
-    pitch_bytes: int
-    first: str
-    dilation: int
-    height: int
-    pad: str
-    out_rows: int
+
+def arguments(parameters: tuple[Parameter, ...]) -> str:
+    """The arguments of a call."""
+    return ", ".join(p.name for p in parameters)
 
 
 @dataclass(frozen=True)
 class CallView:
-    pointers: tuple[PointerView, ...]
+    """One kernel call in a layer function.
+
+    pointers       variable definitions in front of it, without indentation, as lines
+    struct_type    type of the parameter block `p`, "" for none; struct_fields are (name, C expression)
+    rows           lines that set up the row pointers of one output row, none without a row loop
+    call           lines of the call itself
+    """
+
+    pointers: tuple[str, ...]
     struct_type: str
     struct_fields: tuple[tuple[str, str], ...]
-    rows: RowsView | None
-    call: str
+    taps: int
+    out_rows: int
+    rows: tuple[str, ...]
+    call: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LayerView:
-    """One layer function. `arguments` are the buffers it uses: arena, state, extern inputs."""
+    """One layer function: `number` counts steps of the plan from 1, `kernel` is that step's.
+
+    parameters, arguments   the buffers it uses: arena, state, extern inputs
+    outputs                 (C expression, bytes, value name) of each output
+    """
 
     number: int
     symbol: str
@@ -50,32 +64,49 @@ class LayerView:
     arguments: str
     calls: tuple[CallView, ...]
     outputs: tuple[tuple[str, int, str], ...]
-    """(C expression, bytes, value name) of each output."""
 
 
 @dataclass(frozen=True)
 class PortView:
-    """A graph input or output. `stem` is the C name (`input` or `input_<tensor>`), `macro` its upper-case form."""
+    """A graph input or output.
+
+    stem      the C name, `input` or `input_<tensor>`; macro is its upper-case form
+    region    "arena", "const" (an output that is constant) or "input" (an extern input)
+    """
 
     stem: str
     macro: str
     tensor: str
     ctype: str
     comment: str
-    shape: tuple[int, ...]
+    shape: str
     elements: int
     size_bytes: int
     scale: str
     zero_point: int
     quantized: bool
     expression: str
-    extern: bool
     region: str
+
+    @property
+    def extern(self) -> bool:
+        """Whether the caller passes a pointer to it."""
+        return self.region == "input"
 
     @property
     def padded_bytes(self) -> int:
         """Bytes of the tensor rounded up to 16, as test harnesses store it."""
         return -(-self.size_bytes // 16) * 16
+
+
+@dataclass(frozen=True)
+class StateView:
+    """A state tensor at `offset` of the state buffer; `initial` is a symbol, "" where a reset writes zeros."""
+
+    comment: str
+    offset: int
+    size_bytes: int
+    initial: str
 
 
 @dataclass(frozen=True)
@@ -96,14 +127,27 @@ class LibraryView:
     outputs: tuple[PortView, ...]
     layers: tuple[LayerView, ...]
     arrays: tuple[Array, ...]
-    states: tuple[tuple[str, int, int, str], ...]
-    """(comment, offset, bytes, symbol of the initial contents or "") of each state tensor."""
+    states: tuple[StateView, ...]
     system_headers: tuple[str, ...]
     kernels: str
-    run_parameters: str
-    run_arguments: str
-    selftest_parameters: str
-    extern_inputs: tuple[PortView, ...]
+    parameters: tuple[Parameter, ...]
     selftest: SelfTest
     macs: int
     weight_bytes: int
+
+    @property
+    def run_parameters(self) -> str:
+        return declarations(self.parameters)
+
+    @property
+    def run_arguments(self) -> str:
+        return arguments(self.parameters)
+
+    @property
+    def selftest_parameters(self) -> str:
+        """As run_parameters; the self-test writes the inputs."""
+        return self.run_parameters.replace("const ", "")
+
+    @property
+    def extern_inputs(self) -> tuple[PortView, ...]:
+        return tuple(p for p in self.inputs if p.extern)

@@ -1,1 +1,1 @@
-"""export."""
+"""Graphs as files of other tools, and those tools as outside references."""

@@ -29,18 +29,13 @@ class AdditiveScales:
     left_shift: int
 
 
-def additive_scales(
-    tensors: Tensors, a: str, b: str, y: str, precision: type[np.float32] | type[np.float64]
-) -> AdditiveScales:
-    """Scale factors, computed in `precision` from the float32 scales."""
+def additive_scales(tensors: Tensors, a: str, b: str, y: str) -> AdditiveScales:
+    """Scale factors, in double precision from the float32 scales."""
     qa, qb, qy = tensors[a].quant, tensors[b].quant, tensors[y].quant
     assert qa and qb and qy
     left_shift = 15 if tensors[y].dtype is DType.INT16 else 20
-    sa, sb, sy = precision(qa.s), precision(qb.s), precision(qy.s)
-    twice = precision(2) * max(sa, sb)
-    return AdditiveScales(
-        float(sa / twice), float(sb / twice), float(twice / (precision(1 << left_shift) * sy)), left_shift
-    )
+    twice = 2 * max(qa.s, qb.s)
+    return AdditiveScales(qa.s / twice, qb.s / twice, twice / ((1 << left_shift) * qy.s), left_shift)
 
 
 def scale_problems(scales: AdditiveScales) -> Iterable[Problem]:

@@ -26,7 +26,7 @@ class Site:
 
     def fresh(self, stem: str) -> str:
         """A name no value and no op has."""
-        return fresh_name({*self.graph.tensors, *(op.name for op in self.graph.ops)}, stem)
+        return fresh_name(self.graph, stem)
 
     def private(self, name: str) -> bool:
         """Whether exactly one op reads the value and nobody outside the graph sees it."""
@@ -108,10 +108,11 @@ def remove_copy(site: Site, op: Op, x: str, y: str) -> Change | None:
     return Change({op.name: ()}, names={x: y})
 
 
-def fresh_name(taken: Container[str], stem: str) -> str:
-    """A name that is not taken: the stem, or the stem with a number."""
+def fresh_name(graph: Graph, stem: str, taken: Container[str] = ()) -> str:
+    """A name no value and no op of the graph has, and that is not taken: the stem, or it with a number."""
+    ops = {op.name for op in graph.ops}
     name, n = stem, 2
-    while name in taken:
+    while name in graph.tensors or name in ops or name in taken:
         name, n = f"{stem}_{n}", n + 1
     return name
 

@@ -112,4 +112,4 @@ class _Shifter:
         return Quantize(self._fresh(f"{op.name}_{y}"), x, y)
 
     def _fresh(self, stem: str) -> str:
-        return fresh_name({*self._tensors, *(op.name for op in self._graph.ops)}, stem)
+        return fresh_name(self._graph, stem, self._tensors)

@@ -6,12 +6,11 @@ A byte that a plan overwrites too early gives a wrong result here.
 from __future__ import annotations
 
 import numpy as np
-from planner_fakes import AddBytes, Cut, Join, Map, Mix, flat, mapped, mixed, salt
-
 from patchloom.ir import Graph, Op, evaluate, initial_state
 from patchloom.ir.ops.read_state import ReadState
 from patchloom.ir.ops.write_state import WriteState
 from patchloom.passes.planner.types import Place, Plan
+from planner_fakes import AddBytes, Cut, Join, Map, Mix, flat, mapped, mixed, salt
 
 
 def expected(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, bytes]:

@@ -60,7 +60,7 @@ def after(net: Net, *outputs: str) -> list[str]:
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=lambda d: d.value)
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_results_stay_equal_on_random_graphs(dtype: DType, data: st.DataObject) -> None:
     graph = random_net(HypothesisDraw(data.draw), dtype)

@@ -15,6 +15,7 @@ from patchloom.ir import Activation, DType, Graph, Quant, Tensor, Window, evalua
 from patchloom.ir.ops.concat import Concat
 from patchloom.ir.ops.conv2d import Conv2D
 from patchloom.ir.ops.dequantize import Dequantize
+from patchloom.ir.ops.fully_connected import FullyConnected
 from patchloom.ir.ops.reshape import Reshape
 
 CODE, TYPE = tflite.BuiltinOperator, tflite.TensorType
@@ -336,3 +337,16 @@ def test_missing_quantization_is_an_error() -> None:
     data = one_op(CODE.RELU, OutTensor("x", (1, 4), TYPE.INT8), OutTensor("y", (1, 4), TYPE.INT8))
     with pytest.raises(UnsupportedModel, match=r"quantization|scale"):
         import_tflite(data, "m.tflite")
+
+
+def test_a_bias_scale_of_zero_is_no_quantization() -> None:
+    weights = np.ones((2, 3), np.int8)
+    tensors = [
+        Tensor("x", (1, 3), DType.INT8, Quant((0.5,), (0,))),
+        Tensor("w", (2, 3), DType.INT8, Quant((0.25,), (0,)), weights),
+        Tensor("b", (2,), DType.INT32, Quant((0.0,), (0,)), np.array([1, 2], np.int32)),
+        Tensor("y", (1, 2), DType.INT8, Quant((0.5,), (0,))),
+    ]
+    op = FullyConnected("f", "x", "w", "b", "y", False)
+    written = to_tflite(Graph("z", {t.name: t for t in tensors}, (op,), ("x",), ("y",)))
+    assert import_tflite(written, "z.tflite")["b"].quant is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,3 +274,9 @@ def tangle(rng: np.random.Generator) -> Graph:
         reads = {values[-1], values[-min(int(rng.integers(1, 9)), len(values))]}
         values.append(b.mix(*sorted(reads), size=4 * int(rng.integers(1, 30))))
     return b.graph(values[-1])
+
+
+def test_the_example_in_the_documentation_is_true() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "planner.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "docs/planner.md", "exec"), {})

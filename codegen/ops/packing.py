@@ -62,8 +62,8 @@ def channel_fields(op: WeightedOp, tensors: Tensors, merge_zero_point: bool = Tr
     """bias, clamp and requantization of a weighted op, in the form of its type's kernels.
 
     int8: int32 bias, from which x's zero point * sum(weights) is subtracted with `merge_zero_point`, so
-    that kernels multiply raw activations; 31-bit multipliers and shifts. int16: int64 bias, 15-bit
-    multipliers and right shifts. float32: the bias.
+    that kernels multiply raw activations; 31-bit multipliers and right shifts. int16: int64 bias, 15-bit
+    multipliers and right shifts by 15 more. float32: the bias.
     """
     x, weights = tensors[op.x], tensors[op.weights]
     bias = tensors[op.bias].data if op.bias is not None else None
@@ -100,7 +100,8 @@ def channel_fields(op: WeightedOp, tensors: Tensors, merge_zero_point: bool = Tr
         ("channels.high", requant.high),
         ("channels.bias", Const("bias", base.astype(np.int32))),
         ("channels.multiplier", Const("multiplier", requant.multiplier)),
-        ("channels.shift", Const("shift", requant.shift.astype(np.int8))),
+        ("channels.right_only", int((requant.shift < 0).all())),
+        ("channels.shift", Const("shift", (-requant.shift).astype(np.int8))),
     )
 
 

@@ -67,10 +67,8 @@ def print_agreement(
     _line(console, "probabilities", f"{bits:,} of {total:,} equal tflite-micro {tflm}, bit for bit")
     _line(console, "decisions", f"{clips:,} of {len(outcomes):,} clips equal pymicro-wakeword {package}")
     if decisions < total:
-        _line(
-            console, "", f"{decisions:,} of {total:,} by inference: its engine rounds differently, so that a"
-        )
-        _line(console, "", "word can begin or end an inference sooner or later")
+        text = f"{decisions:,} of {total:,} inferences: its engine rounds differently, seen near the cutoff"
+        _line(console, "", text)
     if run.damaged_guards:
         _line(console, "memory", f"{run.damaged_guards} inferences wrote outside arena or state")
     equal = bits == total and clips == len(outcomes) and run.damaged_guards == 0

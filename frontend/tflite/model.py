@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,10 +206,6 @@ class _Parser:
             return None
         scale = () if quant.ScaleLength() == 0 else tuple(float(s) for s in quant.ScaleAsNumpy())
         zero = _ints(quant.ZeroPointAsNumpy()) or (0,) * len(scale)
-        if not all(math.isfinite(s) and s > 0 for s in scale):
-            raise malformed(
-                self.source, f"{what} has scale {min(scale)}", "scales must be positive and finite"
-            )
         if len(zero) == 1:
             zero = zero * len(scale)
         if len(zero) != len(scale):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from math import prod
 
@@ -64,6 +65,10 @@ def quant_of(raw: RawTensor, dtype: DType) -> Quant | None:
     name, count = printable(raw.name), len(raw.quant.scale)
     if raw.quant.details:
         raise Unsupported("quantization must be affine", f"{name!r} has a custom or blockwise scheme")
+    if not all(math.isfinite(s) and s > 0 for s in raw.quant.scale):
+        if dtype in (DType.INT32, DType.INT64):
+            return None  # biases of channels without weights; their scale is never used
+        raise Unsupported("scales must be positive and finite", f"{name!r} has {min(raw.quant.scale)}")
     low, high = dtype.integer_range
     for zero in raw.quant.zero_point:
         if not low <= zero <= high:

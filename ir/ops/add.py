@@ -38,8 +38,8 @@ class Add(Op):
         return infer_broadcast(tensors, self.a, self.b)
 
     def scales(self, tensors: Tensors) -> AdditiveScales:
-        """Scale factors of the quantized sum, computed in double precision."""
-        return additive_scales(tensors, self.a, self.b, self.y, np.float64)
+        """Scale factors of the quantized sum."""
+        return additive_scales(tensors, self.a, self.b, self.y)
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         a, b = inputs

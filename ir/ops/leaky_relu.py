@@ -41,11 +41,10 @@ class LeakyRelu(Op):
         return (tensors[self.x].shape,)
 
     def ratios(self, tensors: Tensors) -> tuple[float, float]:
-        """Factors for non-negative and for negative values; TFLite computes them in float32."""
+        """Factors for non-negative and for negative values."""
         x, y = tensors[self.x], tensors[self.y]
         assert x.quant and y.quant
-        sx, sy = np.float32(x.quant.s), np.float32(y.quant.s)
-        return float(sx / sy), float(sx * np.float32(self.alpha) / sy)
+        return x.quant.s / y.quant.s, x.quant.s * float(np.float32(self.alpha)) / y.quant.s
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x, y = inputs[0], tensors[self.y]

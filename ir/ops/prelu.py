@@ -89,10 +89,10 @@ class PRelu(Op):
     @classmethod
     def case(cls, draw: Draw) -> Graph:
         dtype = draw.choice(list(_ALPHA))
-        x = Tensor("x", draw_shape(draw), dtype, draw_quant(draw, dtype))
+        x = Tensor("x", draw_shape(draw), dtype, draw_quant(draw, dtype, -8, -2))
         ones = (1,) * max(len(x.shape) - 1, 0)
         shape = draw.choice([(*ones, x.shape[-1]), x.shape, (*ones, 1), x.shape[-1:]])
         t = _ALPHA[dtype]
         alpha = Tensor("alpha", shape, t, draw_quant(draw, t), draw_data(draw, shape, t))
-        y = Tensor("y", (), dtype, draw_quant(draw, dtype))
+        y = Tensor("y", (), dtype, draw_quant(draw, dtype, -6, 0))
         return one_op_graph(cls("prelu", "x", "alpha", "y"), [x, alpha, y])

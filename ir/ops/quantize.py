@@ -72,7 +72,8 @@ class Quantize(Op):
     @classmethod
     def case(cls, draw: Draw) -> Graph:
         x_dtype = draw.choice(list(TYPES))
-        y_dtype = draw.choice(TYPES[x_dtype])
+        # float32 to uint8 is left to the unit tests: TFLM has it not.
+        y_dtype = draw.choice([d for d in TYPES[x_dtype] if (x_dtype, d) != (DType.FLOAT32, DType.UINT8)])
         # An int32 input has no room for a left shift, so its scale is the smaller one.
         low = -2 if x_dtype is DType.INT32 else -8
         x_quant = None if x_dtype is DType.FLOAT32 else draw_quant(draw, x_dtype, -8, -3)

@@ -38,8 +38,8 @@ class Sub(Op):
         return infer_broadcast(tensors, self.a, self.b)
 
     def scales(self, tensors: Tensors) -> AdditiveScales:
-        """Scale factors of the quantized difference; TFLM computes them in single precision."""
-        return additive_scales(tensors, self.a, self.b, self.y, np.float32)
+        """Scale factors of the quantized difference."""
+        return additive_scales(tensors, self.a, self.b, self.y)
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         a, b = inputs

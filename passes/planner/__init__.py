@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ...ir import Graph, Op
+from ...ir import Graph
 from .alias import Overlaps
 from .checker import PlanError, check
 from .demand import STATE_COPY, Demand, InputMode, demand
 from .groups import pinned_groups
 from .kernel import Kernel
 from .lives import scratch_name, timeline
-from .offsets import Packing, lower_bound, pack, round_up
-from .order import order
-from .solver import solve
+from .offsets import lower_bound, pack, round_up
+from .order import Order, given_order, order
+from .solver import Solution, solve
 from .types import Place, Plan, Step
 
 __all__ = ["STATE_COPY", "Place", "Plan", "PlanError", "Step", "check", "plan"]
@@ -38,24 +38,24 @@ def plan(
     """
     need = demand(graph, board_features, kernels, input_mode, alignment)
     found = order(need)
-    best = _placed(need, found.ops, time_limit_s)
+    best = _placed(need, found, time_limit_s)
     if found.ops != graph.ops and best.arena_bytes > found.peak_bytes:
         # The search counts live bytes, not fragmentation: the given order may pack better after all.
-        given = _placed(need, graph.ops, time_limit_s)
+        given = _placed(need, given_order(need, found.lower_bound_bytes), time_limit_s)
         best = min(best, given, key=lambda p: p.arena_bytes)
     return best
 
 
-def _placed(need: Demand, ops: tuple[Op, ...], time_limit_s: float) -> Plan:
-    overlaps = Overlaps(need, timeline(need, ops))
+def _placed(need: Demand, chosen: Order, time_limit_s: float) -> Plan:
+    overlaps = Overlaps(need, timeline(need, chosen.ops))
     pinned = tuple(pinned_groups(overlaps))
     bound = lower_bound(overlaps, {name for g in pinned for name in g.offsets})
     solution = solve(overlaps, pack(overlaps, pinned, bound), bound, time_limit_s)
-    return _plan(need, ops, solution.packing, solution.bound)
+    return _plan(need, chosen, solution)
 
 
-def _plan(need: Demand, ops: tuple[Op, ...], packing: Packing, bound: int) -> Plan:
-    graph = need.graph
+def _plan(need: Demand, chosen: Order, solution: Solution) -> Plan:
+    graph, packing = need.graph, solution.packing
     states: dict[str, int] = {}
     state_bytes = 0
     for state in graph.states:
@@ -69,12 +69,16 @@ def _plan(need: Demand, ops: tuple[Op, ...], packing: Packing, bound: int) -> Pl
             base = states[owner] if region == "state" else 0
             places[name] = Place(region, base + offset, owner)
     places |= {y: Place("const", 0) for y in graph.outputs if graph[y].constant}
-    steps = tuple(Step(op.name, need.kernels[op.name], places.get(scratch_name(op.name))) for op in ops)
+    steps = tuple(
+        Step(op.name, need.kernels[op.name], places.get(scratch_name(op.name))) for op in chosen.ops
+    )
     return Plan(
         steps,
         {name: places[name] for name in graph.tensors if name in places},
         states,
         packing.size,
         round_up(state_bytes, need.alignment),
-        bound,
+        solution.bound,
+        chosen.peak_bytes,
+        chosen.lower_bound_bytes,
     )

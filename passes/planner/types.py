@@ -39,7 +39,8 @@ class Plan:
     steps              in execution order, each op of the graph once
     places             of every value that is not constant
     arena_bytes        size of the arena; lower_bound_bytes is proven: no placement under this order is
-                       smaller, whichever values share memory; `optimal` when the two are equal
+                       smaller, whichever values share memory (those in the state buffer or in the
+                       caller's inputs stay there); `optimal` when the two are equal
     state_bytes        size of the state buffer; `states` gives each state's offset in it
     order_peak_bytes   peak of live bytes of this order as the order search counts them; no order has less
                        than order_bound_bytes; `order_optimal` when the two are equal

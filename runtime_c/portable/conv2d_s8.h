@@ -66,23 +66,20 @@ static void pl_conv2d_s8(const void *const *rows, int8_t *y, const pl_conv2d_s8_
         const int32_t x0 = ox * p->stride_w - p->pad_left;
         const int run = x0 >= 0 && x0 + p->kernel_w <= p->in_w && p->dilation_w == 1 && p->group_c == p->in_c;
         const int32_t taps = run ? 1 : p->kernel_w;
-        int32_t left = 0, c0 = -p->group_c; /* output channels left in this group; its first input */
-        for (int32_t oc = 0, count; oc < p->out_c; oc += count) {
-            if (left == 0) {
-                left = group_out;
-                c0 += p->group_c;
+        const int8_t *w = p->weights;
+        for (int32_t c0 = 0, left = p->out_c; left > 0; c0 += p->group_c, left -= group_out) {
+            for (int32_t g = 0, n; g < group_out; g += n, y += n) {
+                int32_t acc[PL_STORE] = {0};
+                n = group_out - g < PL_STORE ? group_out - g : PL_STORE;
+                int32_t i = 0;
+                for (; i + 4 <= n; i += 4, w += 4 * pitch) {
+                    pl_conv2d_s8_window4(rows, p, x0, c0, w, taps, acc + i);
+                }
+                for (; i < n; i++, w += pitch) {
+                    acc[i] = pl_conv2d_s8_window1(rows, p, x0, c0, w, taps, 0);
+                }
+                pl_store_s8(y, acc, n, p->out_c - left + g, &p->channels);
             }
-            count = left >= 4 ? 4 : 1;
-            left -= count;
-            int32_t acc[4] = {0, 0, 0, 0};
-            const int8_t *w = p->weights + oc * pitch;
-            if (count == 4) {
-                pl_conv2d_s8_window4(rows, p, x0, c0, w, taps, acc);
-            } else {
-                acc[0] = pl_conv2d_s8_window1(rows, p, x0, c0, w, taps, acc[0]);
-            }
-            pl_store_s8(y, acc, count, oc, &p->channels);
-            y += count;
         }
     }
 }

@@ -1,7 +1,7 @@
 #pragma once
 #include "copy2d.h"
 
-/* Copy between two strided layouts: pl_copy2d at every position of up to 4 outer loops.
+/* Copy between two strided layouts: pl_copy2d at every position of up to 5 outer loops.
  *
  *   y[i0 * y_pitch0 + i1 * y_pitch1 + ... + b] = x[i0 * x_pitch0 + i1 * x_pitch1 + ... + b],  b < row_bytes
  *

@@ -79,33 +79,41 @@ static inline int32_t pl_depthwise_inside_s8(const void *const *rows, const pl_d
     return acc;
 }
 
+/* One block of n = 4 or 1 output channels whose first input channel is c. */
+static inline void pl_depthwise_block_s8(const void *const *rows, const pl_depthwise_conv2d_s8_params *p,
+                                         const pl_columns *s, int32_t c, const int8_t *w, int32_t n,
+                                         int32_t acc[4])
+{
+    if (n == 1) {
+        acc[0] = pl_depthwise_inside_s8(rows, p, s, s->offset + c, w);
+    } else if (p->depth == 1) {
+        pl_depthwise_inside4_s8(rows, p, s, s->offset + c, w, 1, acc);
+    } else {
+        pl_depthwise_inside4_s8(rows, p, s, s->offset + c, w, 0, acc);
+    }
+    if (s->count < p->kernel_w) {
+        pl_depthwise_outside_s8(p, s, w, n, acc);
+    }
+}
+
 static void pl_depthwise_conv2d_s8(const void *const *rows, int8_t *y, const pl_depthwise_conv2d_s8_params *p)
 {
-    const int32_t out_c = p->in_c * p->depth, taps = p->kernel_h * p->kernel_w;
+    const int32_t taps = p->kernel_h * p->kernel_w;
+    /* Output channels in a row that read input channels side by side, or the same one. */
+    const int32_t run = p->depth == 1 ? p->in_c : p->depth, apart = p->depth == 1;
     for (int32_t ox = 0; ox < p->out_w; ox++) {
         const pl_columns s =
             pl_window_columns(ox * p->stride_w - p->pad_left, p->kernel_w, p->dilation_w, p->in_w, p->in_c);
         const int8_t *w = p->weights;
-        int32_t c = 0, left = p->depth; /* input channel; output channels left of it */
-        for (int32_t oc = 0, n; oc < out_c; oc += n, y += n, w += n * taps) {
-            int32_t acc[4];
-            n = (p->depth == 1 ? out_c - oc : left) >= 4 ? 4 : 1;
-            if (n == 1) {
-                acc[0] = pl_depthwise_inside_s8(rows, p, &s, s.offset + c, w);
-            } else if (p->depth == 1) {
-                pl_depthwise_inside4_s8(rows, p, &s, s.offset + c, w, 1, acc);
-            } else {
-                pl_depthwise_inside4_s8(rows, p, &s, s.offset + c, w, 0, acc);
-            }
-            if (s.count < p->kernel_w) {
-                pl_depthwise_outside_s8(p, &s, w, n, acc);
-            }
-            pl_store_s8(y, acc, n, oc, &p->channels);
-            if (p->depth == 1) {
-                c += n;
-            } else if ((left -= n) == 0) {
-                left = p->depth;
-                c++;
+        for (int32_t first = 0, oc = 0; first < p->in_c; first += apart ? run : 1) {
+            for (int32_t r = 0, n; r < run; r += n, oc += n, y += n) {
+                int32_t acc[PL_STORE];
+                n = run - r < PL_STORE ? run - r : PL_STORE;
+                for (int32_t i = 0, block; i < n; i += block, w += block * taps) {
+                    block = n - i >= 4 ? 4 : 1;
+                    pl_depthwise_block_s8(rows, p, &s, first + apart * (r + i), w, block, acc + i);
+                }
+                pl_store_s8(y, acc, n, oc, &p->channels);
             }
         }
     }

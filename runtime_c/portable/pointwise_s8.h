@@ -18,18 +18,20 @@ typedef struct {
 
 static void pl_pointwise_s8(const int8_t *x, int8_t *y, int32_t pixels, const pl_pointwise_s8_params *p)
 {
-    for (; pixels > 0; pixels--, x += p->in_c) {
+    const int32_t in_c = p->in_c, out_c = p->out_c;
+    for (; pixels > 0; pixels--, x += in_c) {
         const int8_t *w = p->weights;
-        for (int32_t oc = 0, count; oc < p->out_c; oc += count, w += count * p->in_c) {
-            count = p->out_c - oc >= 4 ? 4 : 1;
-            int32_t acc[4] = {0, 0, 0, 0};
-            if (count == 4) {
-                pl_dot4_s8(x, w, p->in_c, p->in_c, acc);
-            } else {
-                acc[0] = pl_dot_s8(x, w, p->in_c, acc[0]);
+        for (int32_t oc = 0, n; oc < out_c; oc += n, y += n) {
+            int32_t acc[PL_STORE] = {0};
+            n = out_c - oc < PL_STORE ? out_c - oc : PL_STORE;
+            int32_t i = 0;
+            for (; i + 4 <= n; i += 4, w += 4 * in_c) {
+                pl_dot4_s8(x, w, in_c, in_c, acc + i);
             }
-            pl_store_s8(y, acc, count, oc, &p->channels);
-            y += count;
+            for (; i < n; i++, w += in_c) {
+                acc[i] = pl_dot_s8(x, w, in_c, 0);
+            }
+            pl_store_s8(y, acc, n, oc, &p->channels);
         }
     }
 }

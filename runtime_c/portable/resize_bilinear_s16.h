@@ -33,7 +33,8 @@ static void pl_resize_bilinear_s16(const int16_t *x, int16_t *y, const pl_resize
             const int32_t w00 = (1024 - fy) * (1024 - fx), w10 = fy * (1024 - fx);
             const int32_t w01 = (1024 - fy) * fx, w11 = fy * fx;
             for (int32_t c = 0; c < p->channels; c++, a++, b++) {
-                const int64_t total = (int64_t)*a * w00 + (int64_t)*b * w10 + (int64_t)a[right] * w01 + (int64_t)b[right] * w11;
+                const int64_t left = (int64_t)*a * w00 + (int64_t)*b * w10;
+                const int64_t total = left + (int64_t)a[right] * w01 + (int64_t)b[right] * w11;
                 const int64_t half = total > 0 ? 1 << 19 : -(1 << 19);
                 *y++ = (int16_t)((total + half) / (1 << 20));
             }

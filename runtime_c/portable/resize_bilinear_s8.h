@@ -33,7 +33,8 @@ static void pl_resize_bilinear_s8(const int8_t *x, int8_t *y, const pl_resize_bi
             const int32_t w00 = (1024 - fy) * (1024 - fx), w10 = fy * (1024 - fx);
             const int32_t w01 = (1024 - fy) * fx, w11 = fy * fx;
             for (int32_t c = 0; c < p->channels; c++, a++, b++) {
-                const int32_t total = (int32_t)*a * w00 + (int32_t)*b * w10 + (int32_t)a[right] * w01 + (int32_t)b[right] * w11;
+                const int32_t left = (int32_t)*a * w00 + (int32_t)*b * w10;
+                const int32_t total = left + (int32_t)a[right] * w01 + (int32_t)b[right] * w11;
                 const int32_t half = total > 0 ? 1 << 19 : -(1 << 19);
                 *y++ = (int8_t)((total + half) / (1 << 20));
             }

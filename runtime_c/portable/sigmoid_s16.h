@@ -1,7 +1,7 @@
 #pragma once
 #include "common.h"
 
-/* Argument of the int16 sigmoid table: x * multiplier / 2^shift in steps of 1/(24 * 512), ties up. */
+/* Argument of the int16 sigmoid table: x * multiplier / 2^shift in 1/(24 * 512), ties up. */
 typedef struct {
     int32_t multiplier, shift; /* multiplier in [1, 32767], shift in [0, 31) */
     const int16_t *table;      /* [256]: 65536 * (sigmoid(i / 24) - 1/2) */
