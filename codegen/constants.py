@@ -48,7 +48,7 @@ class Array:
     def rows(self) -> Iterator[str]:
         """Lines of comma-separated elements."""
         texts = [number(v, self.ctype) for v in self.data.reshape(-1).tolist()]
-        step = 20 if self.data.itemsize == 1 else 8 if self.data.itemsize < 8 else 4
+        step = 5 if self.ctype == "float" else {1: 16, 2: 12, 4: 8, 8: 3}[self.data.itemsize]
         for i in range(0, len(texts), step):
             yield ", ".join(texts[i : i + step])
 

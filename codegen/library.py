@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jinja2
-import numpy as np
 
 from ..ir import Graph, Tensor
 from ..ir.printer import type_text
@@ -14,10 +13,10 @@ from ..passes.planner.types import Plan
 from .constants import ConstantPool, number
 from .kernels_header import RUNTIME, kernels_text
 from .layers import Binding, layer_views
-from .names import comment_text, identifier, unique
+from .names import comment_text, identifier, markdown_code, unique
 from .ops import KERNELS
 from .selftest import SelfTest
-from .views import LibraryView, PortView
+from .views import LibraryView, Parameter, PortView, StateView
 
 ALIGNMENT = 16
 """Bytes to which arena, state and weights are aligned."""
@@ -31,6 +30,7 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+_ENVIRONMENT.filters["code"] = markdown_code
 
 _FILES = {
     "{name}.h": "library.h.j2",
@@ -56,25 +56,6 @@ class Origin:
     board: str
 
 
-def _port(stem: str, name: str, t: Tensor, expression: str, region: str) -> PortView:
-    return PortView(
-        stem=stem,
-        macro=stem.upper(),
-        tensor=comment_text(name),
-        ctype=t.dtype.ctype,
-        comment=type_text(t),
-        shape=t.shape,
-        elements=t.elements,
-        size_bytes=t.size_bytes,
-        scale=number(t.quant.s, "float") if t.quant else "1.0f",
-        zero_point=t.zero_point,
-        quantized=t.quant is not None,
-        expression=expression,
-        extern=region == "input",
-        region=region,
-    )
-
-
 def port_stems(kind: str, names: tuple[str, ...]) -> list[str]:
     """`input`, or `input_<tensor>` where there are several."""
     if len(names) == 1:
@@ -82,47 +63,79 @@ def port_stems(kind: str, names: tuple[str, ...]) -> list[str]:
     return [f"{kind}_{n}" for n in unique([identifier(n, kind) for n in names])]
 
 
+def _port(stem: str, name: str, t: Tensor, expression: str, region: str) -> PortView:
+    quant = None if t.quant is None or t.quant.per_axis else t.quant
+    return PortView(
+        stem=stem,
+        macro=stem.upper(),
+        tensor=comment_text(name),
+        ctype=t.dtype.ctype,
+        comment=type_text(t),
+        shape=", ".join(map(str, t.shape)) or "1",
+        elements=t.elements,
+        size_bytes=t.size_bytes,
+        scale=number(quant.s, "float") if quant else "",
+        zero_point=quant.z if quant else 0,
+        quantized=quant is not None,
+        expression=expression,
+        region=region,
+    )
+
+
 def _ports(kind: str, names: tuple[str, ...], binding: Binding) -> tuple[PortView, ...]:
     ports = []
     for stem, name in zip(port_stems(kind, names), names, strict=True):
-        place = binding.plan.places.get(name)
-        region = place.region if place else "const"
-        if region == "const":
-            expression = binding.constant(name)
-        elif region == "input":
-            expression = stem
-        else:
-            assert place is not None
-            expression = f"{region} + {place.offset}"
-        ports.append(_port(stem, name, binding.graph[name], expression, region))
+        t = binding.graph[name]
+        if t.constant:
+            ports.append(_port(stem, name, t, binding.constant(name), "const"))
+            continue
+        place = binding.plan.places[name]
+        reachable = ("arena", "input") if kind == "input" else ("arena",)
+        assert place.region in reachable, f"{kind} {name!r} lies in {place.region}"
+        ports.append(_port(stem, name, t, f"{place.region} + {place.offset}", place.region))
     return tuple(ports)
 
 
+def _extern_names(graph: Graph, plan: Plan) -> dict[str, str]:
+    """Parameter name of each input that stays in the caller's buffer."""
+    stems = zip(port_stems("input", graph.inputs), graph.inputs, strict=True)
+    return {name: stem for stem, name in stems if plan.places[name].region == "input"}
+
+
+def _parameters(graph: Graph, extern: dict[str, str]) -> tuple[Parameter, ...]:
+    arena, state = Parameter("uint8_t *", "arena"), Parameter("uint8_t *", "state")
+    inputs = (Parameter(f"const {graph[n].dtype.ctype} *", stem) for n, stem in extern.items())
+    return (arena, *((state,) if graph.states else ()), *inputs)
+
+
+def _states(graph: Graph, plan: Plan, pool: ConstantPool) -> tuple[StateView, ...]:
+    views = []
+    for s in graph.states:
+        label, initial = comment_text(s.name), ""
+        if s.initial.tobytes().strip(b"\0"):
+            data = Const(s.name, s.initial.reshape(-1))
+            initial = pool.add(data, f"s_{identifier(s.name)}", f"initial {label}")
+        views.append(StateView(label, plan.states[s.name], s.size_bytes, initial))
+    return tuple(views)
+
+
 def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> LibraryView:
-    """Every number and name of the library."""
+    """Every number and name of the library.
+
+    Requires: no output of the graph is an input in the caller's own buffer, where run() finds it but
+    the functions that return outputs would not.
+    """
     name = graph.name
     pool = ConstantPool(name)
-    extern = {
-        n: stem
-        for stem, n in zip(port_stems("input", graph.inputs), graph.inputs, strict=True)
-        if plan.places[n].region == "input"
-    }
+    extern = _extern_names(graph, plan)
     binding = Binding(graph, plan, pool, name, extern)
-    run_order = (
-        "uint8_t *arena",
-        *(("uint8_t *state",) if graph.states else ()),
-        *(f"const {graph[n].dtype.ctype} *{stem}" for n, stem in extern.items()),
-    )
-    layers = layer_views(binding, _KERNELS, run_order)
-    inputs = _ports("input", graph.inputs, binding)
-    outputs = _ports("output", graph.outputs, binding)
-    states = tuple(
-        (comment_text(s.name), plan.states[s.name], s.size_bytes, _initial(binding, s.name, s.initial))
-        for s in graph.states
-    )
+    parameters = _parameters(graph, extern)
+    layers = layer_views(binding, _KERNELS, parameters)
+    inputs, outputs = _ports("input", graph.inputs, binding), _ports("output", graph.outputs, binding)
+    states = _states(graph, plan, pool)
     ops = {op.name: op for op in graph.ops}
-    used = dict.fromkeys(_KERNELS[step.kernel, type(ops[step.op])].header for step in plan.steps)
-    system, kernels = kernels_text(used)
+    running = [plan.steps[layer.number - 1] for layer in layers]
+    system, kernels = kernels_text(dict.fromkeys(_KERNELS[s.kernel, type(ops[s.op])].header for s in running))
     arrays = pool.arrays()
     return LibraryView(
         name=name,
@@ -131,7 +144,7 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
         command=comment_text(origin.command, 400),
         model_name=comment_text(origin.model_name),
         model_sha256=origin.model_sha256,
-        board=origin.board,
+        board=comment_text(origin.board),
         arena_bytes=plan.arena_bytes,
         state_bytes=plan.state_bytes,
         alignment=ALIGNMENT,
@@ -142,22 +155,10 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
         states=states,
         system_headers=tuple(system),
         kernels=kernels,
-        run_parameters=", ".join(run_order),
-        run_arguments=", ".join(p.split(" ")[-1].lstrip("*") for p in run_order),
-        selftest_parameters=", ".join(p.removeprefix("const ") for p in run_order),
-        extern_inputs=tuple(p for p in inputs if p.extern),
+        parameters=parameters,
         selftest=selftest,
         macs=graph.macs,
         weight_bytes=sum(int(a.data.nbytes) for a in arrays),
-    )
-
-
-def _initial(binding: Binding, name: str, initial: np.ndarray) -> str:
-    """Symbol of a state's initial contents, or "" when they are all zero bytes."""
-    if not initial.tobytes().strip(b"\0"):
-        return ""
-    return binding.pool.add(
-        Const(name, initial.reshape(-1)), f"s_{identifier(name)}", f"initial {comment_text(name)}"
     )
 
 

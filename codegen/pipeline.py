@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import __version__, boards
+from ..boards import Board
 from ..frontend import load
 from ..ir import Graph, verify
+from ..ir.ops.reshape import Reshape
 from ..passes import run_passes
 from ..passes.io_int8 import io_int8
 from ..passes.planner import check, plan
 from ..passes.planner.demand import InputMode
 from ..passes.planner.types import Plan
+from ..passes.rewrite import fresh_name
 from .library import Origin, build_view, port_stems, render
 from .names import identifier
 from .ops import KERNELS
-from .selftest import known_answers
+from .selftest import SelfTest, known_answers
 from .views import LibraryView
 
 
@@ -41,12 +45,28 @@ class Options:
 
     def command(self, model: str) -> str:
         """The command line that makes the library, without paths."""
-        parts = ["patchloom compile", model, "--board", Path(self.board).name]
+        parts = ["patchloom", "compile", model, "--board", Path(self.board).name]
         parts += ["--name", self.name] if self.name else []
         parts += ["--input", self.input_mode] if self.input_mode != "arena" else []
         parts += ["--io", "int8"] if self.io_int8 else []
-        parts += [f"--input-shape {n}={','.join(map(str, s))}" for n, s in self.input_shapes.items()]
-        return " ".join(parts)
+        for name, shape in self.input_shapes.items():
+            parts += ["--input-shape", f"{name}={','.join(map(str, shape))}"]
+        return shlex.join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A model behind all graph passes: everything that does not depend on the board.
+
+    imported is what the file says, graph what the C computes.
+    """
+
+    imported: Graph
+    graph: Graph
+    answers: SelfTest
+    model: bytes
+    model_name: str
+    options: Options
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,28 +90,56 @@ def load_graph(model: Path, options: Options) -> Graph:
 
 
 def lower_graph(graph: Graph, options: Options, verify_between: bool = False) -> Graph:
-    """All graph passes, and boundary stripping where asked for."""
+    """All graph passes, and what the options ask of inputs and outputs."""
     stripped = io_int8(graph) if options.io_int8 else graph
-    return verify(run_passes(stripped, verify_between=verify_between))
+    lowered = run_passes(stripped, verify_between=verify_between)
+    return verify(copy_returned_inputs(lowered) if options.input_mode == "extern" else lowered)
+
+
+def copy_returned_inputs(graph: Graph) -> Graph:
+    """Outputs that are inputs become copies of these.
+
+    Ensures: outputs bit-identical, none of them an input: inputs in the caller's own buffers are not
+    where a library's outputs are looked for.
+    """
+    returned = [y for y in dict.fromkeys(graph.outputs) if y in graph.inputs]
+    copies = {y: fresh_name(graph, f"{y}_copy") for y in returned}
+    ops = [*graph.ops, *(Reshape(copies[y], y, copies[y], graph[y].shape) for y in returned)]
+    tensors = [replace(graph[y], name=copies[y]) for y in returned]
+    return graph.rewritten(ops, tensors, tuple(copies.get(y, y) for y in graph.outputs))
+
+
+def prepare(model: Path, options: Options, verify_between: bool = False) -> Prepared:
+    """Import `model` and run the graph passes. Raises UserError for anything wrong with the model."""
+    imported = load_graph(model, options)
+    graph = lower_graph(imported, options, verify_between)
+    answers = known_answers(graph, port_stems("output", graph.outputs))
+    return Prepared(imported, graph, answers, model.read_bytes(), model.name, options)
+
+
+def generate(prepared: Prepared, board: Board, verify_plan: bool = False) -> Library:
+    """Plan and write the library for `board`. Raises UnsupportedModel for ops that no kernel accepts."""
+    graph, options = prepared.graph, prepared.options
+    chosen = plan(graph, board.features, KERNELS, input_mode=options.input_mode)
+    if verify_plan:
+        check(graph, chosen, KERNELS)
+    origin = Origin(
+        version=__version__,
+        command=options.command(prepared.model_name),
+        model_name=prepared.model_name,
+        model_sha256=hashlib.sha256(prepared.model).hexdigest(),
+        board=board.name,
+    )
+    view = build_view(graph, chosen, origin, prepared.answers)
+    return Library(
+        prepared.imported, graph, chosen, view, render(view), prepared.model, prepared.model_name, options
+    )
 
 
 def build_library(model: Path, options: Options, verify_between: bool = False) -> Library:
-    """Compile `model`.
+    """Compile `model`; `verify_between` also checks the IR between passes and replays the plan.
 
     Raises UserError for anything wrong with the model or the options.
     """
     board = boards.load(options.board)
-    imported = load_graph(model, options)
-    graph = lower_graph(imported, options, verify_between)
-    chosen = plan(graph, board.features, KERNELS, input_mode=options.input_mode)
-    check(graph, chosen, KERNELS)
-    data = model.read_bytes()
-    origin = Origin(
-        version=__version__,
-        command=options.command(model.name),
-        model_name=model.name,
-        model_sha256=hashlib.sha256(data).hexdigest(),
-        board=board.name,
-    )
-    view = build_view(graph, chosen, origin, known_answers(graph, port_stems("output", graph.outputs)))
-    return Library(imported, graph, chosen, view, render(view), data, model.name, options)
+    return generate(prepare(model, options, verify_between), board, verify_between)

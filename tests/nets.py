@@ -193,6 +193,24 @@ def _convert(net: Net, draw: Draw, y: str, x: str) -> list[str]:
     return [net.add(Quantize(y, f, y), DType.INT8, t.quant)]
 
 
+def float_boundary() -> Net:
+    """quantize, relu, dequantize."""
+    net = Net()
+    x = net.input("x", (1, 4), DType.FLOAT32)
+    q = net.add(Quantize("quantize", x, "q"), DType.INT8, Q)
+    r = net.add(Relu("relu", q, "r"))
+    net.add(Dequantize("dequantize", r, "y"), DType.FLOAT32)
+    return net
+
+
+def uint8_net(op: Op, shape: tuple[int, ...] = (1, 4, 4, 1)) -> Graph:
+    """One op that reads the uint8 input `x`."""
+    net = Net()
+    net.input("x", shape, DType.UINT8, Quant((0.5,), (100,)))
+    net.add(op)
+    return net.graph(*op.outputs)
+
+
 def samples(graph: Graph, count: int = 2) -> list[dict[str, np.ndarray]]:
     """Random inputs."""
     draw = RandomDraw(1)

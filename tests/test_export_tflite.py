@@ -13,6 +13,8 @@ from patchloom.ir import DType, Graph, Op, Quant, State, Tensor, Window, to_text
 from patchloom.ir.cases import RandomDraw
 from patchloom.ir.ops import OPS
 from patchloom.ir.ops.concat import Concat
+from patchloom.ir.ops.conv2d import Conv2D
+from patchloom.ir.ops.depthwise_conv2d import DepthwiseConv2D
 from patchloom.ir.ops.lookup import Lookup
 from patchloom.ir.ops.max_pool2d import MaxPool2D
 from patchloom.ir.ops.pad import Pad
@@ -28,9 +30,8 @@ def explicit_pads(graph: Graph) -> Graph:
     ops: list[Op] = []
     new: list[Tensor] = []
     for op in graph.ops:
-        window = getattr(op, "window", None)
-        if op.kind() in ("conv2d", "depthwise_conv2d") and window.padded:
-            x = graph[op.inputs[0]]
+        if isinstance(op, Conv2D | DepthwiseConv2D) and op.window.padded:
+            x, window = graph[op.x], op.window
             sizes = zip(x.shape[1:3], window.extent, window.stride, strict=True)
             if window.padding != tuple(same_padding(*s) for s in sizes):
                 name = f"{op.name}/padded"
@@ -38,7 +39,7 @@ def explicit_pads(graph: Graph) -> Graph:
                 shape = tuple(n + a + b for n, (a, b) in zip(x.shape, padding, strict=True))
                 new.append(Tensor(name, shape, x.dtype, x.quant))
                 ops.append(Pad(f"{op.name}/pad", x.name, name, padding, x.zero_point))
-                op = replace(op, x=name, window=replace(window, padding=((0, 0), (0, 0))))  # type: ignore[call-arg]
+                op = replace(op, x=name, window=replace(window, padding=((0, 0), (0, 0))))
         ops.append(op)
     return graph.rewritten(ops, new)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_a_tiny_model_prints_as_expected() -> None:
 Entries = list[tuple[int, int, int]]
 
 
-def masks_from(index: list[object], rng: np.random.Generator) -> tuple[Entries, dict[str, int]]:
+def masks_from(index: list[Any], rng: np.random.Generator) -> tuple[Entries, dict[str, int]]:
     """STRIDED_SLICE entries and masks for a NumPy index of slices, integers, None and Ellipsis."""
     entries, masks = (
         [],
@@ -98,15 +99,15 @@ def masks_from(index: list[object], rng: np.random.Generator) -> tuple[Entries, 
             entries.append((part.start or 0, part.stop or 0, part.step or 1))
         else:
             masks["ShrinkAxisMask"] |= 1 << i
-            entries.append((int(part), int(part) + 1, 1))  # type: ignore[call-overload]
+            entries.append((int(part), int(part) + 1, 1))
     return entries, masks
 
 
-def random_index(rng: np.random.Generator, shape: tuple[int, ...]) -> list[object]:
+def random_index(rng: np.random.Generator, shape: tuple[int, ...]) -> list[Any]:
     """Entries for the leading dimensions, or for leading and trailing ones around an ellipsis."""
     lead = int(rng.integers(0, len(shape) + 1))
     trail = int(rng.integers(lead, len(shape) + 1)) if rng.random() < 0.4 else None
-    index: list[object] = []
+    index: list[Any] = []
     for axis, n in enumerate(shape):
         if axis == lead and trail is not None:
             index.append(Ellipsis)
@@ -169,7 +170,8 @@ def test_reshape_targets_computed_from_shapes_are_folded() -> None:
             out.add(OutTensor("target", (2,), TYPE.INT32)),
         )
         y = out.add(int8("y", (1, 12)))
-        begin, end, step, rest = (out.add_ints(f"c{i}", v) for i, v in enumerate(((0,), (1,), (1,), 12)))
+        values: list[Constant] = [(0,), (1,), (1,), 12]
+        begin, end, step, rest = (out.add_ints(f"c{i}", v) for i, v in enumerate(values))
         shrink = ("StridedSliceOptions", {"ShrinkAxisMask": 1})
         out.ops += [
             OutOp(CODE.SHAPE, (x,), (shape,), 1, ("ShapeOptions", {"OutType": TYPE.INT32})),

@@ -3,10 +3,11 @@
 
 /* Copy between two strided layouts: pl_copy2d at every position of up to 5 outer loops.
  *
- *   y[i0 * y_pitch0 + i1 * y_pitch1 + ... + b] = x[i0 * x_pitch0 + i1 * x_pitch1 + ... + b],  b < row_bytes
+ *   y[i0 * y_pitch0 + i1 * y_pitch1 + ... + b] = x[i0 * x_pitch0 + i1 * x_pitch1 + ... + b]
+ *   for every i0 < count0, i1 < count1, ... and b < row_bytes
  *
- * loops    (count, y pitch, x pitch) per loop, outermost first, pitches in bytes (negative ones walk
- *          backwards); the last of them is the rows of pl_copy2d
+ * loops    (count, y pitch, x pitch) per loop, outermost first, pitches in bytes (negative ones
+ *          walk backwards); the last of them is the rows of pl_copy2d
  * depth    number of loops, 2 to 6
  * x and y must not overlap. No scratch.
  */

@@ -3,8 +3,8 @@
 
 /* Padding: constant elements of 1, 2 or 4 bytes, y[i] = value, i < count.
  *
- * `value` holds the element's bits. y needs no alignment. No scratch. The padded tensor's interior is
- * copied by pl_copy, pl_copy2d or pl_copy_nd.
+ * `value` holds the element's bits. y needs no alignment. No scratch. The padded tensor's interior
+ * is copied by pl_copy, pl_copy2d or pl_copy_nd.
  */
 static inline void pl_fill8(uint8_t *y, uint32_t value, int32_t count)
 {

@@ -18,7 +18,8 @@ typedef struct {
     const float *column_fraction; /* [out_w] */
 } pl_resize_bilinear_f32_params;
 
-static void pl_resize_bilinear_f32(const float *x, float *y, const pl_resize_bilinear_f32_params *p)
+static void pl_resize_bilinear_f32(const float *x, float *y,
+                                   const pl_resize_bilinear_f32_params *p)
 {
     const ptrdiff_t pitch = (ptrdiff_t)p->in_w * p->channels;
     for (int32_t i = 0; i < p->out_h; i++) {

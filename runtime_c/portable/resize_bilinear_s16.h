@@ -19,7 +19,8 @@ typedef struct {
     const int16_t *column_fraction; /* [out_w], [0, 1024) */
 } pl_resize_bilinear_s16_params;
 
-static void pl_resize_bilinear_s16(const int16_t *x, int16_t *y, const pl_resize_bilinear_s16_params *p)
+static void pl_resize_bilinear_s16(const int16_t *x, int16_t *y,
+                                   const pl_resize_bilinear_s16_params *p)
 {
     for (int32_t i = 0; i < p->out_h; i++) {
         const int32_t fy = p->row_fraction[i];
