@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -14,18 +12,19 @@ from typing import Any
 import numpy as np
 
 from . import boards, folder
+from .boards import Board
 from .codegen import KERNELS
 from .codegen.pipeline import Library, Options, build_library, load_graph
 from .codegen.selftest import lcg_bytes, lcg_input
-from .emulation.fit import Fit, fit_model
-from .emulation.footprint import FREE_STACK_BYTES, Footprint, measure
+from .emulation.fit import Fit, check_fits, fit_model
+from .emulation.footprint import Footprint, figures, measure
 from .emulation.profile import Profile, profile_library
 from .emulation.reference import ReferenceCheck, check_reference
 from .emulation.sequences import SequenceRun, run_sequences
-from .emulation.toolchain import find, tools
+from .emulation.toolchain import tools
 from .emulation.verify import SEQUENCE, Verification, random_inputs, verify_library
 from .errors import UserError
-from .ir import Graph, to_text
+from .ir import Graph, Op, to_text
 from .ir.ops import OPS
 from .passes import PASSES, run_passes
 from .passes.io_int8 import io_int8 as strip_io
@@ -45,8 +44,12 @@ __all__ = [
     "verify",
 ]
 
+Shapes = Mapping[str, tuple[int, ...]]
+SampleInputs = np.ndarray | Mapping[str, np.ndarray] | Sequence[Mapping[str, np.ndarray]]
+"""Inputs of many runs: [N, ...] of a model with one input, [N, ...] by input name, or a mapping per run."""
 
-def load(model: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
+
+def load(model: str | Path, input_shapes: Shapes | None = None) -> Graph:
     """Import a model file. Raises UserError for anything that is not a supported model."""
     from .frontend import load as load_model
 
@@ -63,32 +66,7 @@ class Compiled:
 
     def figures(self) -> dict[str, Any]:
         """The figures of `compile --json`; bytes that could not be measured are None."""
-        return _figures(self.library, self.footprint)
-
-
-def _figures(library: Library, footprint: Footprint | None) -> dict[str, Any]:
-    plan, view = library.plan, library.view
-    stack = footprint.stack_bytes if footprint else None
-    fixed = plan.arena_bytes + plan.state_bytes
-    beyond = max(0, stack - FREE_STACK_BYTES) if stack is not None else None
-    return {
-        "name": view.name,
-        "board": view.board,
-        "arena_bytes": plan.arena_bytes,
-        "state_bytes": plan.state_bytes,
-        "ram_bytes": fixed + beyond + footprint.writable_bytes if footprint and beyond is not None else None,
-        "input_bytes": sum(p.size_bytes for p in view.inputs),
-        "output_bytes": sum(p.size_bytes for p in view.outputs),
-        "weight_bytes": footprint.weight_bytes if footprint else view.weight_bytes,
-        "code_bytes": footprint.code_bytes if footprint else None,
-        "stack_bytes": stack,
-        "macs": view.macs,
-        "plan": {
-            "arena_lower_bound_bytes": plan.lower_bound_bytes,
-            "arena_proven_minimal": plan.optimal,
-            "steps": [{"op": s.op, "kernel": s.kernel} for s in plan.steps],
-        },
-    }
+        return figures(self.library, self.footprint)
 
 
 def compile(
@@ -99,88 +77,46 @@ def compile(
     name: str | None = None,
     input_mode: InputMode = "arena",
     io_int8: bool = False,
-    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input_shapes: Shapes | None = None,
     max_ram: int | None = None,
     max_flash: int | None = None,
     verify_passes: bool = False,
 ) -> Compiled:
     """Compile `model` for `board` into the folder `out`, which is replaced as a whole.
 
-    max_ram, max_flash   bytes; the board's memories where None
+    board                profile name, or the path of a profile (.toml)
+    max_ram, max_flash   bytes to stay within, beside the board's own memories
+    verify_passes        check the IR after every pass, and replay the plan
     Raises UserError: bad model or options (exit code 2), does not fit (exit code 1); nothing is written then.
     """
     model, out = Path(model), Path(out)
     folder.check_target(out)
+    target = boards.load(board)
     options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}))
     library = build_library(model, options, verify_passes)
-    _check_fits(library, None, max_ram, max_flash)
-    footprint = _footprint(library)
-    _check_fits(library, footprint, max_ram, max_flash)
-    stored = f"model{model.suffix}"
-    sha256 = hashlib.sha256(library.model).hexdigest()
-    manifest = folder.manifest(options, stored, model.name, sha256, _figures(library, footprint))
-    folder.write(out, {**library.files, stored: library.model, folder.MANIFEST: manifest})
+    check_fits(library, target, None, max_ram, max_flash)
+    footprint = measure(library, target)
+    check_fits(library, target, footprint, max_ram, max_flash)
+    folder.write(out, _contents(library, model, target, footprint))
     return Compiled(out, library, footprint)
 
 
-def _footprint(library: Library) -> Footprint | None:
-    """Measured sizes, or None without a toolchain for the board."""
-    board = boards.load(library.options.board)
-    try:
-        find(board.core)
-    except UserError:
-        return None
-    with tempfile.TemporaryDirectory(prefix="patchloom-") as work:
-        for name, data in library.files.items():
-            (Path(work) / name).write_bytes(data)
-        return measure(library, Path(work), board)
-
-
-def _check_fits(
-    library: Library, footprint: Footprint | None, max_ram: int | None, max_flash: int | None
-) -> None:
-    board = boards.load(library.options.board)
-    figures = _figures(library, footprint)
-    plan = library.plan
-    ram = figures["ram_bytes"] or plan.arena_bytes + plan.state_bytes
-    flash = figures["weight_bytes"] + (figures["code_bytes"] or 0)
-    for what, need, limit, option, hint in (
-        ("RAM", ram, max_ram or board.sram_bytes, max_ram, _ram_hint(library)),
-        (
-            "flash",
-            flash,
-            max_flash or board.flash_bytes,
-            max_flash,
-            "a smaller model, or a board with more flash",
-        ),
-    ):
-        if need > limit:
-            given = f"--max-{what.lower()}" if option else board.name
-            raise UserError(
-                f"{library.model_name} does not fit {given}: it needs {need} B of {what}, {need - limit} B too many",
-                found=f"{need} B of {what}",
-                accepted=f"at most {limit} B",
-                hint=hint,
-                exit_code=1,
-            )
-
-
-def _ram_hint(library: Library) -> str:
-    """What would help, with figures that are known."""
-    inputs = sum(p.size_bytes for p in library.view.inputs if not p.extern)
-    extern = f"--input extern keeps the input ({inputs} B) out of the arena; " if inputs else ""
-    fitting = [
-        b
-        for b in boards.names()
-        if boards.load(b).real
-        and boards.load(b).sram_bytes >= library.plan.arena_bytes + library.plan.state_bytes
-    ]
-    return f"{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"
+def _contents(library: Library, model: Path, board: Board, footprint: Footprint | None) -> dict[str, bytes]:
+    """Everything that goes into the output folder: the library, what it was made from, the manifest."""
+    stored = f"model{model.suffix}"
+    contents = {**library.files, stored: library.model}
+    if library.options.board.endswith(".toml"):
+        contents[f"{board.name}.toml"] = Path(library.options.board).read_bytes()
+    sha256 = hashlib.sha256(library.model).hexdigest()
+    contents[folder.MANIFEST] = folder.manifest(
+        library.options, stored, model.name, sha256, contents, figures(library, footprint)
+    )
+    return contents
 
 
 @dataclass(frozen=True, eq=False)
 class Verified:
-    """C against the NumPy reference (`verification`), and that against the outside reference (`reference`)."""
+    """`verification` compares C with the NumPy reference, `reference` that with the outside reference."""
 
     library: Library
     verification: Verification
@@ -214,72 +150,90 @@ class Verified:
 
 
 def _open(path: str | Path) -> Library:
-    model, original, options, _ = folder.read(Path(path))
-    if not model.is_file():
-        raise UserError(f"{path}: the stored model {model.name} is missing", hint="compile the model again")
+    """The library of a folder, made again from the model stored there."""
+    stored = folder.read(Path(path))
+    options = stored.options
+    try:
+        unchanged = hashlib.sha256(stored.model.read_bytes()).hexdigest() == stored.sha256
+    except OSError as e:
+        raise UserError(f"{path}: the stored model is missing", found=str(e), hint="compile it again") from e
+    if not unchanged:
+        raise UserError(f"{path}: {stored.model.name} is not the model compiled", hint="compile it again")
     if options.name is None:
-        options = replace(options, name=Path(original).stem)
-    return build_library(model, options)
+        options = replace(options, name=Path(stored.model_name).stem)
+    return build_library(stored.model, options)
 
 
-def _samples(
-    library: Library, samples: int, inputs: np.ndarray | Sequence[Mapping[str, np.ndarray]] | None
-) -> list:  # type: ignore[type-arg]
-    graph = library.graph
-    if inputs is None:
-        return list(random_inputs(graph, samples))
-    if not isinstance(inputs, np.ndarray):
-        return [dict(i) for i in inputs]
-    if len(graph.inputs) != 1:
+def _samples(graph: Graph, inputs: SampleInputs) -> list[Mapping[str, np.ndarray]]:
+    """One mapping per run, checked. Raises UserError when they do not fit the model."""
+    if isinstance(inputs, np.ndarray):
+        if len(graph.inputs) != 1:
+            raise UserError("one array cannot hold several inputs", accepted=_accepted(graph))
+        inputs = {graph.inputs[0]: inputs}
+    if isinstance(inputs, Mapping):
+        if set(inputs) != set(graph.inputs):
+            raise UserError(
+                "inputs are missing or unknown", found=", ".join(inputs), accepted=_accepted(graph)
+            )
+        split = {n: _runs(graph, n, inputs[n]) for n in graph.inputs}
+        if len({len(x) for x in split.values()}) > 1:
+            raise UserError(
+                "inputs differ in number", found=", ".join(f"{n}: {len(x)}" for n, x in split.items())
+            )
+        return [dict(zip(split, values, strict=True)) for values in zip(*split.values(), strict=True)]
+    if any(set(sample) != set(graph.inputs) for sample in inputs):
+        raise UserError("inputs are missing or unknown", accepted=_accepted(graph))
+    return [{n: _runs(graph, n, sample[n])[0] for n in graph.inputs} for sample in inputs]
+
+
+def _runs(graph: Graph, name: str, x: np.ndarray) -> np.ndarray:
+    t = graph[name]
+    if x.dtype != t.dtype.numpy or x.size == 0 or x.size % t.elements:
         raise UserError(
-            "the model has several inputs; one array cannot hold them", found=str(list(graph.inputs))
+            "the inputs do not fit the model", found=f"{x.dtype}{list(x.shape)}", accepted=_accepted(graph)
         )
-    t = graph[graph.inputs[0]]
-    if inputs.dtype != t.dtype.numpy or inputs.size % t.elements or inputs.size == 0:
-        raise UserError(
-            "the inputs do not fit the model",
-            found=f"{inputs.dtype}{list(inputs.shape)}",
-            accepted=f"{t.dtype.value}[N,{','.join(map(str, t.shape))}]",
-        )
-    return [{graph.inputs[0]: x} for x in inputs.reshape(-1, *t.shape)]
+    return x.reshape(-1, *t.shape)
+
+
+def _accepted(graph: Graph) -> str:
+    texts = (f"{n} {graph[n].dtype.value}[N,{','.join(map(str, graph[n].shape))}]" for n in graph.inputs)
+    return ", ".join(texts)
 
 
 def _check_on(on: str) -> None:
     if on not in ("qemu", "host"):
-        raise UserError(
-            f"cannot run on {on!r}",
-            accepted="qemu, host",
-            hint="Renode and Unicorn are not supported yet" if on in ("renode", "unicorn") else "",
-        )
+        hint = "Renode and Unicorn are not supported yet" if on in ("renode", "unicorn") else ""
+        raise UserError(f"cannot run on {on!r}", accepted="qemu, host", hint=hint)
 
 
 def verify(
     path: str | Path,
     *,
     samples: int = 20,
-    inputs: np.ndarray | None = None,
+    inputs: SampleInputs | None = None,
     on: str = "qemu",
     sanitize: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Verified:
     """Build and run the library in `path` and compare it with the reference bit for bit.
 
+    samples    random inputs, where `inputs` are not given
+    on         "qemu", or "host", where `sanitize` adds AddressSanitizer and UndefinedBehaviorSanitizer
+    progress   called with the number of samples done
     Raises UserError: no library there, a tool is missing, or the program does not run.
     """
     _check_on(on)
     library = _open(path)
-    chosen = _samples(library, samples, inputs)
+    graph = library.graph
+    chosen = list(random_inputs(graph, samples)) if inputs is None else _samples(graph, inputs)
     reference = check_reference(library, chosen, SEQUENCE)
-    return Verified(
-        library,
-        verify_library(library, Path(path), chosen, on, sanitize=sanitize, progress=progress),
-        reference,
-    )
+    verification = verify_library(library, Path(path), chosen, on, sanitize=sanitize, progress=progress)
+    return Verified(library, verification, reference)
 
 
 def run(
     path: str | Path,
-    sequences: Sequence[np.ndarray | Sequence[Mapping[str, np.ndarray]]],
+    sequences: Sequence[SampleInputs],
     *,
     on: str = "qemu",
     progress: Callable[[int], None] = lambda done: None,
@@ -292,9 +246,8 @@ def run(
     """
     _check_on(on)
     library = _open(path)
-    return run_sequences(
-        library, Path(path), [_samples(library, 0, s) for s in sequences], on, progress=progress
-    )
+    inputs = [_samples(library.graph, s) for s in sequences]
+    return run_sequences(library, Path(path), inputs, on, progress=progress)
 
 
 def lcg_samples(graph: Graph, count: int = 1) -> list[dict[str, np.ndarray]]:
@@ -304,10 +257,9 @@ def lcg_samples(graph: Graph, count: int = 1) -> list[dict[str, np.ndarray]]:
 
 
 def profile(path: str | Path) -> Profile:
-    """Count one inference of the library in `path` per layer, after one warm-up inference on the same input."""
+    """Count one inference of the library in `path` per layer, after a warm-up inference on the same input."""
     library = _open(path)
-    sample = lcg_samples(library.graph)
-    return profile_library(library, Path(path), list(itertools.chain(sample, sample)))
+    return profile_library(library, Path(path), lcg_samples(library.graph) * 2)
 
 
 def fit(
@@ -315,9 +267,9 @@ def fit(
     board_names: Sequence[str] | None = None,
     *,
     input_mode: InputMode = "arena",
-    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input_shapes: Shapes | None = None,
 ) -> tuple[Fit, ...]:
-    """`model` on each board (all profiles by default). Raises UserError for a bad model or an unknown board."""
+    """`model` on each board, by default on all. Raises UserError for a bad model or an unknown board."""
     names = tuple(board_names or boards.names())
     for name in names:
         boards.load(name)
@@ -326,14 +278,12 @@ def fit(
 
 def operators() -> list[dict[str, Any]]:
     """Every operator of the IR with its kernels."""
-    return [
-        {
-            "op": op.kind(),
-            "kernels": [k.name for k in KERNELS if k.op is op],
-            "about": (op.__doc__ or "").split("\n")[0],
-        }
-        for op in OPS
-    ]
+
+    def row(op: type[Op]) -> dict[str, Any]:
+        about = (op.__doc__ or "").split("\n")[0]
+        return {"op": op.kind(), "kernels": [k.name for k in KERNELS if k.op is op], "about": about}
+
+    return [row(op) for op in OPS]
 
 
 def dump(
@@ -341,9 +291,9 @@ def dump(
     after: str = "lower",
     *,
     io_int8: bool = False,
-    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input_shapes: Shapes | None = None,
 ) -> str:
-    """The IR of `model` after the pass named `after` ("import": as read). Raises UserError for an unknown pass."""
+    """The IR of `model` behind the pass `after` ("import": as read). Raises UserError for an unknown pass."""
     known = ("import", *(name for name, _ in PASSES))
     if after not in known:
         raise UserError(f"there is no pass {after!r}", accepted=", ".join(known))
@@ -351,6 +301,13 @@ def dump(
     if after == "import":
         return to_text(graph)
     return to_text(run_passes(strip_io(graph) if io_int8 else graph, after=after))
+
+
+_PACKAGES = (
+    ("tflite-micro", "verify against TensorFlow Lite Micro", "tflm"),
+    ("pymicro-wakeword", "the wake-word demo", "demo"),
+    ("pymicro-features", "the wake-word demo", "demo"),
+)
 
 
 def doctor() -> list[dict[str, Any]]:
@@ -364,22 +321,11 @@ def doctor() -> list[dict[str, Any]]:
         }
         for t in tools()
     ]
-    packages = (
-        ("tflite-micro", "verify against TensorFlow Lite Micro", "tflm"),
-        ("pymicro-wakeword", "the wake-word demo", "demo"),
-        ("pymicro-features", "the wake-word demo", "demo"),
-    )
-    for package, enables, extra in packages:
+    for package, enables, extra in _PACKAGES:
         try:
             found: str | None = metadata.version(package)
         except metadata.PackageNotFoundError:
             found = None
-        rows.append(
-            {
-                "tool": f"{package} (Python)",
-                "version": found,
-                "enables": enables,
-                "install": f"pip install patchloom[{extra}]",
-            }
-        )
+        install = f"pip install patchloom[{extra}]"
+        rows.append({"tool": f"{package} (Python)", "version": found, "enables": enables, "install": install})
     return rows

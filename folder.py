@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +55,8 @@ def check_target(folder: Path) -> None:
         )
     if is_current:
         raise UserError(
-            f"{folder} is the folder you are in and cannot be replaced", hint="run from elsewhere, or " + other
+            f"{folder} is the folder you are in and cannot be replaced",
+            hint="run from elsewhere, or " + other,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import asdict
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ import typer
 from .. import __version__, api, boards
 from ..errors import UserError
 from . import show
-from .output import print_json, progress
+from .output import print_json, print_text, progress
 
 app = typer.Typer(
     name="patchloom",
@@ -34,21 +36,21 @@ Shapes = Annotated[
 ]
 
 
-class InputMode(str, Enum):
+class InputMode(StrEnum):
     """Where inputs lie."""
 
     arena = "arena"
     extern = "extern"
 
 
-class Io(str, Enum):
+class Io(StrEnum):
     """Types at the boundary."""
 
     model = "model"
     int8 = "int8"
 
 
-class On(str, Enum):
+class On(StrEnum):
     """Where to run."""
 
     qemu = "qemu"
@@ -61,10 +63,13 @@ def parse_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
     """`NAME=1,49,10,1` options as a mapping. Raises UserError for anything else."""
     shapes = {}
     for text in texts or []:
-        name, equals, values = text.rpartition("=")
-        if not equals or not name or not all(v.strip().isdigit() for v in values.split(",")):
+        name, _, values = text.rpartition("=")
+        try:
+            shapes[name] = tuple(int(v) for v in values.split(","))
+        except ValueError:
+            name = ""
+        if not name or min(shapes[name]) < 1:
             raise UserError(f"--input-shape {text} is not a shape", accepted="NAME=1,49,10,1")
-        shapes[name] = tuple(int(v) for v in values.split(","))
     return shapes
 
 
@@ -113,13 +118,19 @@ def compile(
     print_json(compiled.figures()) if json else show.compiled(compiled)
 
 
-def _load_inputs(path: Path | None) -> np.ndarray | None:
+def load_inputs(path: Path | None) -> np.ndarray | dict[str, np.ndarray] | None:
+    """The array of a .npy file, or the arrays of a .npz file by name. Raises UserError for anything else."""
     if path is None:
         return None
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as e:
-        raise UserError(f"{path} is not a .npy file", found=str(e)) from e
+        data = np.load(path, allow_pickle=False)
+        return data if isinstance(data, np.ndarray) else dict(data)
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
+        raise UserError(
+            f"{path} is not a .npy or .npz file",
+            found=str(e) or type(e).__name__,
+            accepted="saved by numpy.save",
+        ) from e
 
 
 @app.command()
@@ -127,14 +138,18 @@ def verify(
     folder: LibraryFolder,
     samples: Annotated[int, typer.Option(min=1, help="Random inputs to compare.")] = 20,
     inputs: Annotated[
-        Path | None, typer.Option(help="A .npy file [N, ...] instead of random inputs.")
+        Path | None,
+        typer.Option(help="A .npy file [N, ...], or .npz by input name, instead of random inputs."),
     ] = None,
     on: Annotated[On, typer.Option(help="Where to run the C.")] = On.qemu,
     json: Json = False,
 ) -> None:
     """Run the library and compare it with the reference bit for bit."""
-    data = _load_inputs(inputs)
-    with progress(f"verify on {on.value}", samples if data is None else len(data)) as done:
+    data = load_inputs(inputs)
+    arrays = [*data.values()] if isinstance(data, dict) else [] if data is None else [data]
+    with progress(
+        f"verify on {on.value}", max((len(np.atleast_1d(x)) for x in arrays), default=samples)
+    ) as done:
         result = api.verify(folder, samples=samples, inputs=data, on=on.value, progress=done)
     print_json(result.figures()) if json else show.verified(result)
     if not result.passed:
@@ -142,8 +157,14 @@ def verify(
 
 
 @app.command()
-def profile(folder: LibraryFolder, json: Json = False) -> None:
+def profile(
+    folder: LibraryFolder,
+    on: Annotated[On, typer.Option(help="Where to count: qemu.")] = On.qemu,
+    json: Json = False,
+) -> None:
     """Instructions and cycles per layer, counted on the emulated board."""
+    if on is not On.qemu:
+        raise UserError(f"cannot count on {on.value}", accepted="qemu")
     result = api.profile(folder)
     print_json(asdict(result)) if json else show.profiled(result)
 
@@ -208,7 +229,7 @@ def dump(
 ) -> None:
     """Print the IR in a stable text form."""
     text = api.dump(model, after, io_int8=io is Io.int8, input_shapes=parse_shapes(input_shape))
-    print_json({"after": after, "ir": text}) if json else typer.echo(text, nl=False)
+    print_json({"after": after, "ir": text}) if json else print_text(text.rstrip("\n"))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from ..api import Compiled, Verified
 from ..boards import Board
 from ..emulation.fit import Fit
 from ..emulation.profile import Profile
-from .output import number, out, print_table
+from .output import number, print_table, print_text
 
 
 def compiled(result: Compiled) -> None:
@@ -31,29 +31,29 @@ def compiled(result: Compiled) -> None:
     ]
     print_table(["what", "bytes>", "where"], rows, f"{f['name']} for {f['board']} in {result.folder}")
     if result.footprint is None:
-        out.print("code and stack are unknown: the board's toolchain is not installed (patchloom doctor)")
-    out.print(f"next: patchloom verify {result.folder}")
+        print_text("code and stack are unknown: the board's toolchain is not installed (patchloom doctor)")
+    print_text(f"next: patchloom verify {result.folder}")
 
 
 def verified(result: Verified) -> None:
     """Verdict, then what it rests on."""
     f = result.figures()
     verdict = "bit-exact" if f["bit_exact"] else "within tolerance" if f["within_tolerance"] else "DIFFERENT"
-    out.print(
+    print_text(
         f"{verdict}: {f['samples']} samples on {f['on']} ({f['board']}), {f['mismatches']} differ, "
         f"largest difference {f['max_abs_diff']:g}; {f['layers_compared']} layer outputs compared per sample"
     )
     version = f" {f['reference_version']}" if f["reference_version"] else ""
-    out.print(
+    print_text(
         f"reference against {f['reference']}{version}: {f['reference_samples']} samples, "
         f"{f['reference_mismatches']} differ, largest difference {f['reference_max_abs_diff']:g}"
     )
     if f["stack_measured_bytes"] is not None:
-        out.print(f"stack used: {number(f['stack_measured_bytes'])} bytes (measured)")
+        print_text(f"stack used: {number(f['stack_measured_bytes'])} bytes (measured)")
     if f["damaged_guards"]:
-        out.print(f"bytes outside the arena were changed after {f['damaged_guards']} runs")
+        print_text(f"bytes outside the arena were changed after {f['damaged_guards']} runs")
     for m in f["first_mismatches"]:
-        out.print(f"  sample {m['sample']}: first difference in {m['what']}", markup=False)
+        print_text(f"  sample {m['sample']}: first difference in {m['what']}")
 
 
 def profiled(p: Profile) -> None:
@@ -80,9 +80,8 @@ def profiled(p: Profile) -> None:
     model = (
         f"cycle model {p.cycle_model}" if p.cycle_model else f"no cycle model for {p.core}: cycles unknown"
     )
-    out.print(
-        f"total {number(p.instructions)} instructions, {number(p.cycles)} cycles per inference ({model}; {p.source})"
-    )
+    total_text = f"{number(p.instructions)} instructions, {number(p.cycles)} cycles per inference"
+    print_text(f"total {total_text} ({model}; {p.source})")
 
 
 def fits(model: str, result: Sequence[Fit]) -> None:
@@ -116,11 +115,12 @@ def fits(model: str, result: Sequence[Fit]) -> None:
         rows,
         model,
     )
-    out.print(
-        "* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, stack not included."
+    print_text(
+        "* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, "
+        "stack not included."
     )
     for advice in dict.fromkeys(f.advice for f in result if f.advice):
-        out.print(f"hint: {advice}", markup=False)
+        print_text(f"hint: {advice}")
 
 
 def boards_table(profiles: Sequence[Board]) -> None:

@@ -4,4 +4,13 @@ from .library import ALIGNMENT, Origin, build_view, render
 from .ops import KERNELS
 from .selftest import known_answers, lcg_bytes, lcg_input
 
-__all__ = ["ALIGNMENT", "KERNELS", "Origin", "build_view", "known_answers", "lcg_bytes", "lcg_input", "render"]
+__all__ = [
+    "ALIGNMENT",
+    "KERNELS",
+    "Origin",
+    "build_view",
+    "known_answers",
+    "lcg_bytes",
+    "lcg_input",
+    "render",
+]

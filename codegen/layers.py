@@ -57,9 +57,7 @@ class Binding:
 def _wrapped(text: str) -> tuple[str, ...]:
     """Lines of C text, broken at spaces."""
     return tuple(
-        textwrap.wrap(
-            text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-        )
+        textwrap.wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
     )
 
 

@@ -6,15 +6,16 @@ import re
 
 # A library called `string` has a header string.h, which must not hide the one it includes itself.
 _HEADERS = (
-    "alloca assert complex ctype endian errno features fenv float guest harness inttypes iso646 limits locale "
-    "machine malloc math memory newlib picolibc setjmp signal stdalign stdarg stdatomic stdbool stddef stdint "
-    "stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype xlocale"
+    "alloca assert complex ctype endian errno features fenv float guest harness inttypes iso646 limits "
+    "locale machine malloc math memory newlib picolibc setjmp signal stdalign stdarg stdatomic stdbool "
+    "stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype "
+    "xlocale"
 )
 _RESERVED = frozenset(_HEADERS.split())
 
 
 def identifier(text: str, fallback: str = "x", limit: int = 40) -> str:
-    """`text` as the lower-case stem of C identifiers and of a header's name, of at most `limit` + 2 characters."""
+    """`text` as the lower-case stem of C identifiers and header names, at most `limit` + 2 characters."""
     name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", text.lower())).strip("_")[:limit].strip("_")
     if not name:
         name = fallback
@@ -38,7 +39,7 @@ def unique_among(taken: set[str], name: str) -> str:
 
 
 def comment_text(text: str, limit: int = 80) -> str:
-    """`text` fit for the inside of a C comment: printable ASCII, no comment delimiters, trigraphs, backslashes."""
+    """`text` fit for the inside of a C comment: printable ASCII, no delimiters, no trigraphs."""
     cleaned = "".join(c if " " <= c <= "~" else "?" for c in text[:limit]).replace("\\", "/")
     return re.sub(r"\?+", "?", cleaned).replace("*/", "* /").replace("/*", "/ *")
 

@@ -101,7 +101,7 @@ class PortView:
 
 @dataclass(frozen=True)
 class StateView:
-    """A state tensor at `offset` of the state buffer; `initial` is a symbol, "" where a reset writes zeros."""
+    """A state tensor at `offset` of the state buffer; `initial` is a symbol, "" where it starts as zeros."""
 
     comment: str
     offset: int

@@ -41,7 +41,7 @@ _EXACT = (
 
 
 def rounded_values(graph: Graph) -> frozenset[str]:
-    """Values and states (with STATE_PREFIX) that depend on float arithmetic, which implementations may round differently."""
+    """Values and states (with STATE_PREFIX) that depend on float arithmetic, which may be rounded."""
     values: set[str] = set()
     states: set[str] = set()
     grown = True

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import boards
 from ..boards import Board
-from ..codegen.pipeline import Library, Options, build_library
+from ..codegen import KERNELS
+from ..codegen.pipeline import Library, Options, generate, prepare
 from ..errors import UserError
-from .build import compile_object
-from .sizes import section_sizes
+from .footprint import Footprint, code_bytes, figures
+
+_KNOWN_FEATURES = frozenset[str]().union(*(k.features for k in KERNELS))
+"""Board features that make a difference to some kernel, and so to a plan."""
 
 
 @dataclass(frozen=True)
@@ -44,33 +46,20 @@ class Fit:
         return not self.missing
 
 
-def _code_bytes(library: Library, board: Board) -> int | None:
-    name = library.view.name
-    with tempfile.TemporaryDirectory(prefix="patchloom-fit-") as work:
-        folder = Path(work)
-        for file, data in library.files.items():
-            (folder / file).write_bytes(data)
-        try:
-            sizes = section_sizes(compile_object(folder / f"{name}.c", [folder], board, folder / "code.o"))
-        except UserError:
-            return None
-    return sizes.text + sizes.rodata
-
-
 def fit_model(model: Path, names: tuple[str, ...], options: Options) -> tuple[Fit, ...]:
-    """The model on each board of `names`; boards with equal cores and features share plan and code."""
-    known: dict[tuple[str, frozenset[str]], tuple[Library, int | None]] = {}
+    """The model on each board of `names`; boards alike for the planner share a plan, equal ones code."""
+    prepared = prepare(model, options)
+    libraries: dict[frozenset[str], Library] = {}
+    codes: dict[tuple[str, frozenset[str]], int | None] = {}
     result = []
-    for name in names:
-        board = boards.load(name)
+    for board in map(boards.load, names):
+        features = board.features & _KNOWN_FEATURES
+        library = libraries.get(features) or generate(prepared, board)
+        libraries[features] = library
         key = (board.core, board.features)
-        if key not in known:
-            same = next(
-                (lib for (_, features), (lib, _) in known.items() if features == board.features), None
-            )
-            library = same or build_library(model, replace(options, board=name))
-            known[key] = (library, _code_bytes(library, board))
-        result.append(_fit(board, *known[key]))
+        if key not in codes:
+            codes[key] = code_bytes(library, board)
+        result.append(_fit(board, library, codes[key]))
     return tuple(result)
 
 
@@ -104,12 +93,58 @@ def _fit(board: Board, library: Library, code: int | None) -> Fit:
 def _advice(board: Board, library: Library) -> str:
     """What would help, as far as it is known without trying."""
     plan, view = library.plan, library.view
-    inputs = sum(p.size_bytes for p in view.inputs if not p.extern)
+    inputs = _arena_input_bytes(library)
     over = plan.arena_bytes + plan.state_bytes - board.sram_bytes
     if over <= 0:
         return f"weights of {view.weight_bytes} B need a board with more flash, or a smaller model"
-    if 0 < over <= inputs:
+    if over <= inputs:
         return f"--input extern may keep up to {inputs} B of input out of the arena"
     return (
         f"activations of {plan.arena_bytes} B need a board with more RAM, a smaller input or a smaller model"
     )
+
+
+def _arena_input_bytes(library: Library) -> int:
+    return sum(p.size_bytes for p in library.view.inputs if not p.extern)
+
+
+def check_fits(
+    library: Library,
+    board: Board,
+    footprint: Footprint | None,
+    max_ram: int | None = None,
+    max_flash: int | None = None,
+) -> None:
+    """Raise UserError (exit code 1) with what is exceeded by how much unless the library fits.
+
+    footprint            None before it is measured: then stack and code are not counted
+    max_ram, max_flash   bytes; further limits beside those of the board
+    """
+    f = figures(library, footprint)
+    ram = f["ram_bytes"] if f["ram_bytes"] is not None else f["arena_bytes"] + f["state_bytes"]
+    flash = f["weight_bytes"] + (f["code_bytes"] or 0)
+    limits = (
+        ("RAM", ram, board.sram_bytes, board.name),
+        ("RAM", ram, max_ram, "--max-ram"),
+        ("flash", flash, board.flash_bytes, board.name),
+        ("flash", flash, max_flash, "--max-flash"),
+    )
+    for what, need, limit, given in limits:
+        if limit is not None and need > limit:
+            raise UserError(
+                f"{library.model_name} does not fit {given}: {need - limit} B of {what} too many",
+                found=f"{need} B of {what}",
+                accepted=f"at most {limit} B",
+                hint=_ram_hint(library) if what == "RAM" else "a smaller model, or a board with more flash",
+                exit_code=1,
+            )
+
+
+def _ram_hint(library: Library) -> str:
+    """What would help, with figures that are known."""
+    inputs, plan = _arena_input_bytes(library), library.plan
+    extern = f"--input extern keeps up to {inputs} B of input out of the arena; " if inputs else ""
+    profiles = map(boards.load, boards.names())
+    need = plan.arena_bytes + plan.state_bytes
+    fitting = [b.name for b in profiles if b.real and b.sram_bytes >= need]
+    return f"{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"

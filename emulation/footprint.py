@@ -1,13 +1,16 @@
-"""Flash and stack of a library on a board, measured from its object files and a linked program."""
+"""Flash, RAM and stack of a library on a board, measured from its object files and a linked program."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..boards import Board
 from ..codegen.pipeline import Library
+from ..errors import UserError
+from . import toolchain
 from .build import compile_object
 from .harness import build
 from .sizes import section_sizes, stack_bytes
@@ -32,21 +35,78 @@ class Footprint:
     stack_bytes: int
 
 
-def measure(library: Library, folder: Path, board: Board) -> Footprint:
-    """Compile the library in `folder` for `board` and link it into a program.
+def measurable(board: Board) -> bool:
+    """Whether the toolchain of the board's core is installed."""
+    try:
+        toolchain.find(board.core)
+    except UserError:
+        return False
+    return True
 
-    Raises UserError when a tool is missing or (exit code 1) the program does not fit the board.
-    """
-    name = library.view.name
-    with tempfile.TemporaryDirectory(prefix="patchloom-measure-") as work:
-        code = section_sizes(compile_object(folder / f"{name}.c", [folder], board, Path(work) / "code.o"))
-        weights = section_sizes(
-            compile_object(folder / f"{name}_weights.c", [folder], board, Path(work) / "weights.o")
+
+def code_bytes(library: Library, board: Board) -> int | None:
+    """Bytes of layers and kernels on the board's core; None where its toolchain is not installed."""
+    if not measurable(board):
+        return None
+    with tempfile.TemporaryDirectory(prefix="patchloom-measure-") as name:
+        folder = _written(library, Path(name))
+        sizes = section_sizes(
+            compile_object(folder / f"{library.view.name}.c", [folder], board, folder / "code.o")
         )
-        program = build(folder, library.view, library.graph, board, Path(work), hooked=False)
+    return sizes.text + sizes.rodata
+
+
+def measure(library: Library, board: Board) -> Footprint | None:
+    """Compile the library for `board` and link it into a program; None where there is no toolchain for that.
+
+    Raises UserError (exit code 1) when the program does not fit the board.
+    """
+    if not measurable(board):
+        return None
+    stem = library.view.name
+    with tempfile.TemporaryDirectory(prefix="patchloom-measure-") as name:
+        folder = _written(library, Path(name))
+        code, weights = (
+            section_sizes(compile_object(folder / f"{part}.c", [folder], board, folder / f"{part}.o"))
+            for part in (stem, f"{stem}_weights")
+        )
+        program = build(folder, library.view, library.graph, board, folder, hooked=False)
         return Footprint(
             code_bytes=code.text + code.rodata,
             weight_bytes=weights.rodata,
             writable_bytes=code.data + code.bss + weights.data + weights.bss,
-            stack_bytes=stack_bytes(program.path, f"{name}_run"),
+            stack_bytes=stack_bytes(program.path, f"{stem}_run"),
         )
+
+
+def _written(library: Library, folder: Path) -> Path:
+    for name, data in library.files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def figures(library: Library, footprint: Footprint | None) -> dict[str, Any]:
+    """The figures of `compile --json`; bytes that could not be measured are None."""
+    plan, view = library.plan, library.view
+    ram = None
+    if footprint:
+        beyond = max(0, footprint.stack_bytes - FREE_STACK_BYTES)
+        ram = plan.arena_bytes + plan.state_bytes + footprint.writable_bytes + beyond
+    return {
+        "name": view.name,
+        "board": view.board,
+        "arena_bytes": plan.arena_bytes,
+        "state_bytes": plan.state_bytes,
+        "ram_bytes": ram,
+        "input_bytes": sum(p.size_bytes for p in view.inputs),
+        "output_bytes": sum(p.size_bytes for p in view.outputs),
+        "weight_bytes": footprint.weight_bytes if footprint else view.weight_bytes,
+        "code_bytes": footprint.code_bytes if footprint else None,
+        "stack_bytes": footprint.stack_bytes if footprint else None,
+        "macs": view.macs,
+        "plan": {
+            "arena_lower_bound_bytes": plan.lower_bound_bytes,
+            "arena_proven_minimal": plan.optimal,
+            "steps": [{"op": s.op, "kernel": s.kernel} for s in plan.steps],
+        },
+    }

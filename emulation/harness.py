@@ -140,29 +140,35 @@ def execute(
             found=f"status {result.exit_code}",
             exit_code=1,
         )
-    found, rest = _parse(program, result.output, len(samples), checks)
-    stack, guards = struct.unpack("<2I", rest)
-    return Outcome(tuple(found), stack if program.board else None, guards, result.counts, result.seconds)
+    found = _samples(program, result.output, len(samples), checks)
+    stack, guards = struct.unpack("<2I", result.output[-8:])
+    return Outcome(found, stack if program.board else None, guards, result.counts, result.seconds)
 
 
-def _parse(program: Program, data: bytes, count: int, checks: bool) -> tuple[list[Sample], bytes]:
+def _samples(program: Program, data: bytes, count: int, checks: bool) -> tuple[Sample, ...]:
+    """What the harness wrote. Raises UserError when that is not what its library should have."""
     view, graph = program.view, program.graph
-    layer_values = (
-        [v for layer in view.layers for _, _, v in layer.outputs] if checks and program.hooked else []
-    )
-    state_names = [s.name for s in graph.states] if checks else []
-    at = 0
-    samples = []
-    for _ in range(count):
-        size = 4 * (len(layer_values) + len(state_names))
-        crcs = struct.unpack_from(f"<{size // 4}I", data, at)
-        at += size
-        outputs = {}
-        for name in graph.outputs:
-            t = graph[name]
-            outputs[name] = np.frombuffer(data, t.dtype.numpy, t.elements, at).reshape(t.shape)
-            at += t.size_bytes
-        layers = dict(zip(layer_values, crcs, strict=False))
-        states = dict(zip(state_names, crcs[len(layer_values) :], strict=True))
-        samples.append(Sample(layers, states, outputs))
-    return samples, data[at:]
+    values = [v for layer in view.layers for _, _, v in layer.outputs] if checks and program.hooked else []
+    states = [s.name for s in graph.states] if checks else []
+    record = 4 * (len(values) + len(states)) + sum(graph[y].size_bytes for y in graph.outputs)
+    if len(data) != count * record + 8:
+        raise UserError(
+            f"{view.name}: the library does not run the layers it was compiled with",
+            found=f"{len(data)} B of results",
+            accepted=f"{count * record + 8} B",
+            hint="compile the model again",
+            exit_code=1,
+        )
+    return tuple(_sample(graph, values, states, data[i * record : (i + 1) * record]) for i in range(count))
+
+
+def _sample(graph: Graph, values: Sequence[str], states: Sequence[str], record: bytes) -> Sample:
+    crcs = struct.unpack_from(f"<{len(values) + len(states)}I", record)
+    at = 4 * len(crcs)
+    outputs = {}
+    for name in graph.outputs:
+        t = graph[name]
+        outputs[name] = np.frombuffer(record, t.dtype.numpy, t.elements, at).reshape(t.shape)
+        at += t.size_bytes
+    layers = dict(zip(values, crcs[: len(values)], strict=True))
+    return Sample(layers, dict(zip(states, crcs[len(values) :], strict=True)), outputs)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from .. import boards
+from ..boards import Board
 from ..codegen.pipeline import Library
+from ..codegen.views import LayerView
+from ..errors import UserError
 from . import counts as counting
-from . import elf
-from .counts import CountRequest
-from .harness import Inputs, build, execute
+from . import elf, machines
+from .counts import CountRequest, Snapshot
+from .harness import Inputs, Outcome, build, execute
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,10 @@ class LayerProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """One inference, the input given. `cycle_model` names the model, None where cycles are unknown."""
+    """One inference, the input given. `cycle_model` names the model, None where cycles are unknown.
+
+    The totals also count the call of run() and its checks, which are no layer's.
+    """
 
     board: str
     core: str
@@ -44,49 +51,79 @@ class Profile:
 
 
 def profile_library(library: Library, folder: Path, samples: Sequence[Inputs]) -> Profile:
-    """Count the last of `samples` (earlier ones warm up state) on the board's QEMU machine, without hooks."""
+    """Count the last of `samples` (earlier ones warm up state) on the board's QEMU machine, without hooks.
+
+    Raises UserError: a tool is missing, QEMU cannot count, or the program does not run.
+    """
     board = boards.load(library.options.board)
+    _require_counting(board)
     view = library.view
     with tempfile.TemporaryDirectory(prefix="patchloom-profile-") as work:
         program = build(folder, view, library.graph, board, Path(work), hooked=False)
         image = elf.read(program.path)
-        run, end = image.address(f"{view.name}_run"), image.address("guest_mark")
-        layers = {image.address(layer.symbol): layer for layer in view.layers}
-        request = CountRequest(markers=(run, end, *layers))
+        start, end = image.address(f"{view.name}_run") & ~1, image.address("guest_mark") & ~1
+        layers = {image.address(layer.symbol) & ~1: layer for layer in view.layers}
+        request = CountRequest(markers=(start, end, *layers))
         outcome = execute(program, samples, reset_every=len(samples), checks=False, count=request)
     assert outcome.counts is not None
-    snapshots = list(outcome.counts.snapshots)
-    last = max(i for i, s in enumerate(snapshots) if s.address & ~1 == run & ~1)
-    stop = next(i for i in range(last, len(snapshots)) if snapshots[i].address & ~1 == end & ~1)
-    window = snapshots[last : stop + 1]
-    ops = {op.name: op for op in library.graph.ops}
-    by_address = {address & ~1: layer for address, layer in layers.items()}
-    result = []
-    for a, b in zip(window[1:], window[2:], strict=False):
-        layer = by_address[a.address & ~1]
-        step = library.plan.steps[layer.number - 1]
-        op = ops[step.op]
-        tensors = library.graph.tensors
-        result.append(
-            LayerProfile(
-                name=op.name,
-                op=op.kind(),
-                kernel=step.kernel,
-                macs=op.macs(tensors),
-                instructions=b.instructions - a.instructions,
-                cycles=None if a.cycles is None or b.cycles is None else b.cycles - a.cycles,
-                read_bytes=sum(tensors[x].size_bytes for x in op.inputs),
-                written_bytes=sum(tensors[y].size_bytes for y in op.outputs),
-            )
+    return _profile(library, board, outcome, _last_run(outcome.counts.snapshots, start, end), layers)
+
+
+def _require_counting(board: Board) -> None:
+    qemu = machines.qemu_command(board)
+    if counting.source(qemu) != counting.TCG_PLUGIN:
+        raise UserError(
+            "this QEMU cannot count per layer",
+            rule="counting needs QEMU 7 or 8 and a host compiler for its plugin",
+            hint="patchloom doctor shows what was found",
         )
-    first, final = window[0], window[-1]
+
+
+def _last_run(snapshots: Sequence[Snapshot], start: int, end: int) -> Sequence[Snapshot]:
+    """Snapshots from the last entry of run() to its end."""
+    first = max(i for i, s in enumerate(snapshots) if s.address & ~1 == start)
+    last = next(i for i in range(first, len(snapshots)) if snapshots[i].address & ~1 == end)
+    return snapshots[first : last + 1]
+
+
+def _profile(
+    library: Library,
+    board: Board,
+    outcome: Outcome,
+    window: Sequence[Snapshot],
+    layers: Mapping[int, LayerView],
+) -> Profile:
+    assert outcome.counts is not None
+    instructions, cycles = _spent(window[0], window[-1])
     return Profile(
         board=board.name,
         core=board.core,
-        instructions=final.instructions - first.instructions,
-        cycles=None if final.cycles is None or first.cycles is None else final.cycles - first.cycles,
+        instructions=instructions,
+        cycles=cycles,
         cycle_model=outcome.counts.cycle_model,
-        source=counting.TCG_PLUGIN,
+        source=outcome.counts.source,
         stack_measured_bytes=outcome.stack_bytes,
-        layers=tuple(result),
+        layers=tuple(_layer(library, layers[a.address & ~1], *_spent(a, b)) for a, b in pairwise(window[1:])),
+    )
+
+
+def _spent(a: Snapshot, b: Snapshot) -> tuple[int, int | None]:
+    """Instructions and cycles from one snapshot to another."""
+    cycles = None if a.cycles is None or b.cycles is None else b.cycles - a.cycles
+    return b.instructions - a.instructions, cycles
+
+
+def _layer(library: Library, layer: LayerView, instructions: int, cycles: int | None) -> LayerProfile:
+    step = library.plan.steps[layer.number - 1]
+    op = next(op for op in library.graph.ops if op.name == step.op)
+    tensors = library.graph.tensors
+    return LayerProfile(
+        name=op.name,
+        op=op.kind(),
+        kernel=step.kernel,
+        macs=op.macs(tensors),
+        instructions=instructions,
+        cycles=cycles,
+        read_bytes=sum(tensors[x].size_bytes for x in op.inputs),
+        written_bytes=sum(tensors[y].size_bytes for y in op.outputs),
     )

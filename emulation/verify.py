@@ -12,12 +12,14 @@ import numpy as np
 
 from .. import boards
 from ..codegen.pipeline import Library
-from ..codegen.selftest import FLOAT_TOLERANCE
 from ..ir import DType, Graph, evaluate, initial_state
-from .harness import Inputs, Outcome, Program, build, execute, samples_per_boot
+from ..passes.planner.kernel import STATE_PREFIX
+from .differences import largest_difference, rounded_values, tolerance
+from .harness import Inputs, Outcome, Program, Sample, build, execute, samples_per_boot
 
 SEQUENCE = 50
 """Frames between two resets of a stateful model."""
+_MAX_EXAMPLES = 5
 
 Progress = Callable[[int], None]
 
@@ -36,7 +38,8 @@ class Verification:
 
     mismatches        samples with any difference; `first` describes some of them
     max_abs_diff      largest difference of a graph output, in stored units (integers) or real (floats)
-    within_tolerance  float outputs only: |difference| <= FLOAT_TOLERANCE * max(1, largest |output|)
+    within_tolerance  graph outputs differ by no more than differences.tolerance, and nothing differs that
+                      does not depend on float arithmetic
     """
 
     on: str
@@ -67,7 +70,7 @@ def random_inputs(graph: Graph, count: int, seed: int = 0) -> Iterator[Inputs]:
                 sample[name] = rng.uniform(-1, 1, t.shape).astype(np.float32)
             else:
                 low, high = t.dtype.integer_range if t.dtype is not DType.BOOL else (0, 1)
-                sample[name] = rng.integers(low, high + 1, t.shape).astype(t.dtype.numpy)
+                sample[name] = rng.integers(low, high, t.shape, endpoint=True).astype(t.dtype.numpy)
         yield sample
 
 
@@ -88,94 +91,84 @@ def verify_library(
     board = None if on == "host" else boards.load(library.options.board)
     with tempfile.TemporaryDirectory(prefix="patchloom-verify-") as work:
         program = build(folder, library.view, library.graph, board, Path(work), sanitize=sanitize)
-        step = SEQUENCE if library.graph.states else 16
-        limit = samples_per_boot(program)
-        boot = len(samples) if limit is None else limit
-        if library.graph.states:
-            boot = max(SEQUENCE, boot // SEQUENCE * SEQUENCE) if boot >= SEQUENCE else boot
-        comparison = _Comparison(library.graph, program)
+        boot = _samples_of_a_boot(program, len(samples))
+        comparison = _Comparison(library.graph)
         for start in range(0, len(samples), boot):
             chunk = samples[start : start + boot]
             outcome = execute(program, chunk, reset_every=SEQUENCE)
-            comparison.add(outcome, chunk, start, step, progress)
-        return comparison.result(on, len(samples))
+            comparison.add(outcome, chunk, start, progress)
+    return comparison.result(on, len(samples))
+
+
+def _samples_of_a_boot(program: Program, samples: int) -> int:
+    """Samples run in one go: whole sequences where states live between them, if one fits."""
+    limit = samples_per_boot(program)
+    if limit is None:
+        return max(1, samples)
+    whole = limit // SEQUENCE * SEQUENCE
+    return whole if program.graph.states and whole else limit
 
 
 class _Comparison:
     """Accumulates differences over boots."""
 
-    def __init__(self, graph: Graph, program: Program) -> None:
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._program = program
+        self._rounded = rounded_values(graph)
         self._bad: list[Mismatch] = []
-        self._output_diff = 0.0
-        self._worst_relative = 0.0
+        self._largest = 0.0
+        self._intolerable = False
+        self._compared = 0
         self._guards = 0
         self._stack: int | None = None
         self._seconds = 0.0
-        self._float = any(t.dtype is DType.FLOAT32 for t in (graph[n] for n in graph.outputs))
 
-    def add(
-        self, outcome: Outcome, inputs: Sequence[Inputs], start: int, step: int, progress: Progress
-    ) -> None:
+    def add(self, outcome: Outcome, inputs: Sequence[Inputs], start: int, progress: Progress) -> None:
         """Compare one boot; the state begins anew at `start`."""
-        state = initial_state(self._graph)
         for i, (sample, got) in enumerate(zip(inputs, outcome.samples, strict=True)):
             if i % SEQUENCE == 0:
                 state = initial_state(self._graph)
             values = evaluate(self._graph, sample, state)
-            what = self._first_difference(values, state, got.layers, got.states)
-            what = self._compare_outputs(values, got.outputs) or what
-            if what:
-                self._bad.append(Mismatch(start + i, what))
-            if i % step == 0:
-                progress(start + i + 1)
+            differing = [*self._inner(values, state, got), *self._outputs(values, got.outputs)]
+            if differing:
+                self._bad.append(Mismatch(start + i, differing[0]))
+            progress(start + i + 1)
         self._guards += outcome.damaged_guards
         self._seconds += outcome.seconds
         self._stack = outcome.stack_bytes if self._stack is None else self._stack
 
-    def _first_difference(
-        self, values: Inputs, state: Inputs, layers: Mapping[str, int], states: Mapping[str, int]
-    ) -> str:
+    def _inner(self, values: Inputs, state: Inputs, got: Sample) -> Iterator[str]:
+        """Integer layer outputs and states that differ, in the order of execution."""
+        layers = {n: crc for n, crc in got.layers.items() if values[n].dtype != np.float32}
+        self._compared = len(layers)
         for name, crc in layers.items():
-            if self._graph[name].dtype is not DType.FLOAT32 and zlib.crc32(values[name].tobytes()) != crc:
-                return f"layer output {name!r}"
-        for name, crc in states.items():
+            if zlib.crc32(values[name].tobytes()) != crc:
+                self._intolerable |= name not in self._rounded
+                yield f"layer output {name!r}"
+        for name, crc in got.states.items():
             if state[name].dtype != np.float32 and zlib.crc32(state[name].tobytes()) != crc:
-                return f"state {name!r}"
-        return ""
+                self._intolerable |= STATE_PREFIX + name not in self._rounded
+                yield f"state {name!r}"
 
-    def _compare_outputs(self, values: Inputs, outputs: Inputs) -> str:
-        found = ""
+    def _outputs(self, values: Inputs, outputs: Mapping[str, np.ndarray]) -> Iterator[str]:
         for name, y in outputs.items():
-            want = values[name].astype(np.float64)
-            difference = float(np.abs(want - y.astype(np.float64)).max(initial=0.0))
-            if not difference == 0.0:
-                found = found or f"output {name!r}"
-            self._output_diff = max(self._output_diff, difference)
-            scale = max(1.0, float(np.abs(want).max(initial=0.0)))
-            self._worst_relative = max(self._worst_relative, difference / scale)
-        return found
+            difference = largest_difference(values[name], y)
+            self._largest = max(self._largest, difference)
+            self._intolerable |= difference > tolerance(values[name], name in self._rounded)
+            if difference:
+                yield f"output {name!r}"
 
     def result(self, on: str, samples: int) -> Verification:
-        graph = self._graph
-        compared = [
-            v
-            for layer in self._program.view.layers
-            for _, _, v in layer.outputs
-            if graph[v].dtype is not DType.FLOAT32
-        ]
-        exact = not self._bad
         return Verification(
             on=on,
             samples=samples,
             mismatches=len(self._bad),
-            max_abs_diff=self._output_diff,
-            bit_exact=exact,
-            within_tolerance=exact or (self._float and self._worst_relative <= FLOAT_TOLERANCE),
-            layers_compared=len(compared),
+            max_abs_diff=self._largest,
+            bit_exact=not self._bad,
+            within_tolerance=not self._intolerable,
+            layers_compared=self._compared,
             damaged_guards=self._guards,
             stack_measured_bytes=self._stack,
             seconds=self._seconds,
-            first=tuple(self._bad[:5]),
+            first=tuple(self._bad[:_MAX_EXAMPLES]),
         )

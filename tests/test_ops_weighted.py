@@ -56,15 +56,16 @@ def run(graph: Graph, x: Any) -> list[Any]:
 # --- examples by hand ---------------------------------------------------------------------------
 
 
-def test_conv2d_pads_with_the_zero_point_and_rounds_ties_away_from_zero() -> None:
+def test_conv2d_pads_with_the_zero_point_and_rounds_twice() -> None:
     window = Window((1, 2), padding=((0, 0), (0, 1)))
     x = value("x", (1, 1, 3, 1), quant=Quant((0.5,), (10,)))
     w = constant("w", [[[[1], [2]]]])
     bias = constant("b", [3], DType.INT32)
-    graph = one_op_graph(Conv2D("c", "x", "w", "b", "y", window), [x, w, bias, value("y", ())])
-    # real x = 0, 1, -2: products 2, -3, -2 and the padding adds nothing; in steps of 0.5 plus bias 3
-    # the sums are 7, -3, -1; the scale 0.5 gives 3.5, -1.5, -0.5.
-    assert run(graph, [10, 12, 6]) == [[[[4], [-2], [-1]]]]
+    y = value("y", (), quant=Quant((2.0,), (0,)))
+    graph = one_op_graph(Conv2D("c", "x", "w", "b", "y", window), [x, w, bias, y])
+    # behind the zero point x is 0, 2, -4 and the padding 0; with the bias the sums are 7, -3, -1.
+    # The scale 1/4 is 1/2, ties up (4, -1, 0), and then 1/2, ties away from zero.
+    assert run(graph, [10, 12, 6]) == [[[[2], [-1], [0]]]]
 
 
 def test_conv2d_keeps_groups_apart() -> None:
@@ -88,7 +89,7 @@ def test_depthwise_conv2d_multiplies_channels_and_clamps() -> None:
     w = constant("w", [[[[1, 2, 3, 4]], [[10, 20, 30, 40]]]])
     op = DepthwiseConv2D("d", "x", "w", None, "y", Window((2, 1)), Activation.RELU6)
     y = value("y", (), quant=Quant((10.0,), (0,)))
-    # channel 0: 1*1 + 10*2 = 21, 2*1 + 20*2 = 42; channel 1: -1*3 + 30*1 = 27, -4 + 40 = 36; relu6 is 0.6 steps
+    # channel 0: 1*1 + 10*2 = 21, 2*1 + 20*2 = 42; channel 1: -3 + 30 = 27, -4 + 40 = 36; relu6 is 0.6 steps
     assert run(one_op_graph(op, [x, w, y]), [1, -1, 2, 1]) == [[[[1, 1, 1, 1]]]]
     wide = replace(op, activation=Activation.NONE)
     assert run(one_op_graph(wide, [x, w, y]), [1, -1, 2, 1]) == [[[[2, 4, 3, 4]]]]

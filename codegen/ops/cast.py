@@ -1,4 +1,4 @@
-"""Kernels of cast: one C function per pair of classes (integers, floats) and its element types."""
+"""Kernels of cast: one C function for all pairs of types."""
 
 from __future__ import annotations
 

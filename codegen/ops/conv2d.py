@@ -6,38 +6,12 @@ from functools import partial
 
 from ...ir.ops.conv2d import Conv2D
 from ...ir.types import DType
-from ...passes.planner.kernel import Call, Kernel, Struct, Tensors
-from .packing import (
-    channel_fields,
-    emit_pointwise,
-    emit_widened,
-    has_type,
-    is_widened,
-    pointers,
-    row_loop,
-    weights_const,
-    window_fields,
-)
+from ...passes.planner.kernel import Call, Kernel, Tensors
+from .packing import emit_conv2d, emit_pointwise, emit_widened, has_type, is_widened
 
 
 def _emit(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
-    x, w, y = tensors[op.x], tensors[op.weights], tensors[op.y]
-    rows = row_loop(x, y, op.window)
-    pad = (("pad", rows.pad if rows.pad else "NULL"),) if x.dtype is DType.INT8 else ()
-    fields = (
-        ("in_w", x.shape[2]),
-        ("in_c", x.shape[3]),
-        ("group_c", w.shape[3]),
-        ("out_w", y.shape[2]),
-        ("out_c", y.shape[3]),
-        *window_fields(op.window),
-        *pad,
-        ("weights", weights_const(op, tensors)),
-        *channel_fields(op, tensors),
-    )
-    name = f"pl_conv2d_{x.dtype.suffix}"
-    struct = Struct(f"{name}_params", fields)
-    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), struct, rows),)
+    return emit_conv2d(op, tensors, op.window, group_c=tensors[op.weights].shape[3])
 
 
 def _emit_widened(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:

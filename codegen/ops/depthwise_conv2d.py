@@ -12,6 +12,7 @@ from ...passes.planner.kernel import Call, Const, Kernel, Struct, Tensors
 from .packing import (
     Fields,
     channel_fields,
+    emit_conv2d,
     emit_widened,
     has_type,
     is_widened,
@@ -20,6 +21,10 @@ from .packing import (
     weights_const,
     window_fields,
 )
+
+
+_TAPS = 49
+"""PL_DEPTHWISE_TAPS of the int8 kernel."""
 
 
 def _blocks(weights: np.ndarray, depth: int) -> np.ndarray:
@@ -35,11 +40,12 @@ def _blocks(weights: np.ndarray, depth: int) -> np.ndarray:
 def _emit(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
     x, y = tensors[op.x], tensors[op.y]
     depth = y.shape[3] // x.shape[3]
+    rows = row_loop(x, y, op.window)
     special: Fields = (("weights", weights_const(op, tensors)),)
     if x.dtype is DType.INT8:
         data = tensors[op.weights].data
         assert data is not None
-        special = ("x_zero", x.zero_point), ("weights", Const("weights", _blocks(data[0], depth)))
+        special = ("pad", rows.pad or "NULL"), ("weights", Const("weights", _blocks(data[0], depth)))
     fields: Fields = (
         ("in_w", x.shape[2]),
         ("in_c", x.shape[3]),
@@ -51,21 +57,41 @@ def _emit(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
     )
     name = f"pl_depthwise_conv2d_{x.dtype.suffix}"
     struct = Struct(f"{name}_params", fields)
-    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), struct, row_loop(x, y, op.window)),)
+    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), struct, rows),)
 
 
 def _emit_widened(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
     return emit_widened(op, tensors, op.window, groups=tensors[op.x].shape[3])
 
 
-def _kernel(dtype: DType) -> Kernel:
-    name = f"depthwise_conv2d_{dtype.suffix}"
-    return Kernel(f"pl_{name}", f"portable/{name}.h", DepthwiseConv2D, partial(has_type, dtype=dtype), _emit)
+def _emit_conv2d(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
+    return emit_conv2d(op, tensors, op.window, group_c=1)
+
+
+def _is_conv2d(op: DepthwiseConv2D, tensors: Tensors, dtype: DType) -> bool:
+    """One input channel makes an ordinary convolution; so, slowly, do windows the int8 kernel cannot hold."""
+    large = dtype is DType.INT8 and op.window.kernel[0] * op.window.kernel[1] > _TAPS
+    return has_type(op, tensors, dtype) and (tensors[op.x].shape[3] == 1 or large)
+
+
+def _kernels(dtype: DType) -> tuple[Kernel, ...]:
+    conv2d, depthwise = f"conv2d_{dtype.suffix}", f"depthwise_conv2d_{dtype.suffix}"
+    accepts = partial(_is_conv2d, dtype=dtype)
+    return (
+        Kernel(f"pl_{conv2d}", f"portable/{conv2d}.h", DepthwiseConv2D, accepts, _emit_conv2d),
+        Kernel(
+            f"pl_{depthwise}",
+            f"portable/{depthwise}.h",
+            DepthwiseConv2D,
+            partial(has_type, dtype=dtype),
+            _emit,
+        ),
+    )
 
 
 KERNELS = (
-    _kernel(DType.INT8),
+    *_kernels(DType.INT8),
     Kernel("pl_conv2d_s8w16", "portable/conv2d_s8w16.h", DepthwiseConv2D, is_widened, _emit_widened),
-    _kernel(DType.INT16),
-    _kernel(DType.FLOAT32),
+    *_kernels(DType.INT16),
+    *_kernels(DType.FLOAT32),
 )

@@ -142,6 +142,27 @@ def emit_pointwise(op: WeightedOp, tensors: Tensors) -> tuple[Call, ...]:
     return (Call(name, pointers(op, tensors), args, Struct(f"{name}_params", fields)),)
 
 
+def emit_conv2d(op: WeightedOp, tensors: Tensors, window: Window, group_c: int) -> tuple[Call, ...]:
+    """A call of pl_conv2d_<type>; group_c: input channels per group (depthwise: 1)."""
+    x, weights, y = tensors[op.x], tensors[op.weights], tensors[op.y]
+    assert weights.data is not None
+    rows = row_loop(x, y, window)
+    pad: Fields = (("pad", rows.pad or "NULL"),) if x.dtype is DType.INT8 else ()
+    fields: Fields = (
+        ("in_w", x.shape[2]),
+        ("in_c", x.shape[3]),
+        ("group_c", group_c),
+        ("out_w", y.shape[2]),
+        ("out_c", y.shape[3]),
+        *window_fields(window),
+        *pad,
+        ("weights", Const("weights", np.moveaxis(weights.data, op.CHANNEL_AXIS, 0).reshape(-1))),
+        *channel_fields(op, tensors),
+    )
+    name = f"pl_conv2d_{x.dtype.suffix}"
+    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), Struct(f"{name}_params", fields), rows),)
+
+
 def emit_widened(op: WeightedOp, tensors: Tensors, window: Window, groups: int) -> tuple[Call, ...]:
     """A call of pl_conv2d_s8w16, the one kernel for weights with a zero point.
 

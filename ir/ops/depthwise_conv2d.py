@@ -77,6 +77,8 @@ class DepthwiseConv2D(WeightedOp):
         dtype = draw.choice([DType.INT8, DType.INT16, DType.FLOAT32])
         channels, multiplier = draw.integer(1, 11), draw.choice([1, 1, 1, 2, 3, 8])
         window, size = draw_window(draw)
+        if draw.choice([False] * 9 + [True]):
+            window, size = Window((draw.integer(7, 11), 7)), (draw.integer(11, 13), draw.integer(7, 9))
         outputs = channels * multiplier
         x = Tensor("x", (1, *size, channels), dtype, draw_quant(draw, dtype))
         w = draw_weights(draw, "weights", (1, *window.kernel, outputs), dtype, axis=3)
