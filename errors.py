@@ -12,7 +12,14 @@ class UserError(Exception):
     """
 
     def __init__(
-        self, message: str, *, rule: str = "", found: str = "", accepted: str = "", hint: str = "", exit_code: int = 2
+        self,
+        message: str,
+        *,
+        rule: str = "",
+        found: str = "",
+        accepted: str = "",
+        hint: str = "",
+        exit_code: int = 2,
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import patchloom
+from patchloom import boards
 from patchloom.api import lcg_samples
 from patchloom.emulation.harness import build, execute
 from patchloom.errors import UserError
 from patchloom.ir import DType, Graph
 from rich.progress import track
-
-from patchloom import boards
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent.parent / "shared" / "models"
@@ -50,10 +49,12 @@ def is_integer(graph: Graph) -> bool:
 
 
 def output_sha256(compiled: patchloom.api.Compiled) -> str:
-    """First 16 hex digits of the SHA-256 of the output bytes for the pseudo-random input, from the emulated M4."""
+    """First 16 hex digits of the SHA-256 of the output bytes for the pseudo-random input, on the M4."""
     library = compiled.library
     with tempfile.TemporaryDirectory() as work:
-        program = build(compiled.folder, library.view, library.graph, boards.load(BOARD), Path(work), hooked=False)
+        program = build(
+            compiled.folder, library.view, library.graph, boards.load(BOARD), Path(work), hooked=False
+        )
         outcome = execute(program, lcg_samples(library.graph), checks=False)
     outputs = outcome.samples[0].outputs
     return hashlib.sha256(b"".join(outputs[n].tobytes() for n in library.graph.outputs)).hexdigest()[:16]
@@ -67,7 +68,15 @@ def measure(model: Path) -> dict[str, Any] | None:
         compiled = patchloom.compile(model, BOARD, Path(work) / "lib")
         profile = patchloom.profile(compiled.folder)
         figures = compiled.figures()
-        keys = ("macs", "arena_bytes", "state_bytes", "ram_bytes", "weight_bytes", "code_bytes", "stack_bytes")
+        keys = (
+            "macs",
+            "arena_bytes",
+            "state_bytes",
+            "ram_bytes",
+            "weight_bytes",
+            "code_bytes",
+            "stack_bytes",
+        )
         return {
             **{k: figures[k] for k in keys},
             "stack_measured_bytes": profile.stack_measured_bytes,
@@ -79,8 +88,9 @@ def measure(model: Path) -> dict[str, Any] | None:
 
 def table(results: dict[str, Any], peers: dict[str, Any]) -> str:
     """The Markdown table of README.md."""
-    head = "| model | arena | TFLM | ratio | state | weights | code | stack | M4 instructions | TFLM | M4 cycles | TFLM | ratio |"
-    lines = [head, "|---" + "|---:" * 12 + "|"]
+    columns = ["model", "arena", "TFLM", "ratio", "state", "weights", "code", "stack"]
+    columns += ["M4 instructions", "TFLM", "M4 cycles", "TFLM", "ratio"]
+    lines = [f"| {' | '.join(columns)} |", "|---" + "|---:" * (len(columns) - 1) + "|"]
     known = peers["tflm_cmsis_nn"]["models"]
     for name, r in sorted(results.items()):
         p = known.get(name, {})
@@ -92,9 +102,18 @@ def table(results: dict[str, Any], peers: dict[str, Any]) -> str:
             return f"{ours / p[key]:.2f}" if key in p else ""
 
         cells = [
-            name, f"{r['arena_bytes']:,}", peer("arena_bytes"), ratio(r["arena_bytes"], "arena_bytes"),
-            f"{r['state_bytes']:,}", f"{r['weight_bytes']:,}", f"{r['code_bytes']:,}", f"{r['stack_bytes']:,}",
-            f"{r['m4_instructions']:,}", peer("m4_instructions"), f"{r['m4_cycles']:,}", peer("m4_cycles"),
+            name,
+            f"{r['arena_bytes']:,}",
+            peer("arena_bytes"),
+            ratio(r["arena_bytes"], "arena_bytes"),
+            f"{r['state_bytes']:,}",
+            f"{r['weight_bytes']:,}",
+            f"{r['code_bytes']:,}",
+            f"{r['stack_bytes']:,}",
+            f"{r['m4_instructions']:,}",
+            peer("m4_instructions"),
+            f"{r['m4_cycles']:,}",
+            peer("m4_cycles"),
             ratio(r["m4_cycles"], "m4_cycles"),
         ]
         lines.append("| " + " | ".join(cells) + " |")
@@ -109,16 +128,16 @@ def worse(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
             found.append(f"{name}: not in results.json")
             continue
         found += [
-            f"{name}: {k} {old[name][k]} -> {figures[k]}"
-            for k in COUNTS
-            if figures[k] > old[name][k] * WORSE
+            f"{name}: {k} {old[name][k]} -> {figures[k]}" for k in COUNTS if figures[k] > old[name][k] * WORSE
         ]
     return found
 
 
 def main() -> int:
     """Run, write or check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--check", action="store_true")
@@ -126,8 +145,11 @@ def main() -> int:
     if not args.models.is_dir():
         print(f"the reference models are not there: {args.models} (give --models)", file=sys.stderr)
         return 2
-    models = [m for m in [*sorted(args.models.glob("*.tflite")), *wake_word_models()]
-              if not args.only or m.stem in args.only]
+    models = [
+        m
+        for m in [*sorted(args.models.glob("*.tflite")), *wake_word_models()]
+        if not args.only or m.stem in args.only
+    ]
     old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     new: dict[str, Any] = {}
     for model in track(models, description="measuring"):

@@ -3,9 +3,10 @@
     python benchmarks/verify_models.py [--models FOLDER] [--only NAME ...] [--cores CORE ...]
                                        [--host-samples 1000] [--samples 20] [--large-samples 2]
 
-Layer outputs, state and outputs are compared, and the NumPy reference with TensorFlow Lite Micro. Models of more
-than 15 million MACs run `--large-samples` on emulated cores, stateful ones a sequence of 50 frames. Prints one line
-per model and core, and exits with 1 when anything differs, or when the measured stack exceeds the reported one.
+Layer outputs, state and outputs are compared, and the NumPy reference with TensorFlow Lite Micro. Models of
+more than 15 million MACs run `--large-samples` on emulated cores, stateful ones a sequence of 50 frames.
+Prints one line per model and core, and exits with 1 when anything differs, or when the measured stack exceeds
+the reported one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def verify_one(model: Path, core: str, samples: int) -> bool:
     with tempfile.TemporaryDirectory() as work:
         try:
             compiled = patchloom.compile(model, board, Path(work) / "lib")
-            result = patchloom.verify(compiled.folder, samples=samples, on="host" if core == "host" else "qemu")
+            result = patchloom.verify(
+                compiled.folder, samples=samples, on="host" if core == "host" else "qemu"
+            )
         except UserError as e:
             print(f"{model.stem:26} {core:11} FAILED {e}", flush=True)
             return False
@@ -41,8 +44,9 @@ def verify_one(model: Path, core: str, samples: int) -> bool:
     good = result.passed and f["bit_exact"] and within
     print(
         f"{model.stem:26} {core:11} {'bit-exact' if good else 'DIFFERENT'} {samples:5} samples, "
-        f"{f['mismatches']} differ, {f['layers_compared']} layers; stack {f['stack_measured_bytes']} of {stack} B; "
-        f"{f['reference']} {f['reference_version']}: {f['reference_mismatches']} of {f['reference_samples']} differ; "
+        f"{f['mismatches']} differ, {f['layers_compared']} layers; "
+        f"stack {f['stack_measured_bytes']} of {stack} B; {f['reference']} {f['reference_version']}: "
+        f"{f['reference_mismatches']} of {f['reference_samples']} differ; "
         f"{time.monotonic() - start:.0f} s",
         flush=True,
     )
@@ -51,7 +55,9 @@ def verify_one(model: Path, core: str, samples: int) -> bool:
 
 def main() -> int:
     """Verify all, report at the end."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--cores", nargs="*", default=["host", *CORES])

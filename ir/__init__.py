@@ -9,6 +9,19 @@ from .verify import InvalidGraph, check_rules, verify
 from .window import Window
 
 __all__ = [
-    "Activation", "DType", "Graph", "InvalidGraph", "Op", "Problem", "Quant", "State", "Tensor", "Window",
-    "check_rules", "evaluate", "initial_state", "to_text", "verify",
+    "Activation",
+    "DType",
+    "Graph",
+    "InvalidGraph",
+    "Op",
+    "Problem",
+    "Quant",
+    "State",
+    "Tensor",
+    "Window",
+    "check_rules",
+    "evaluate",
+    "initial_state",
+    "to_text",
+    "verify",
 ]

@@ -21,7 +21,7 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 def round_half_away(x: float) -> int:
     """C's round(): to nearest, ties away from zero."""
-    return int(math.floor(abs(x) + 0.5)) * (1 if x >= 0 else -1) if math.isfinite(x) else 0
+    return math.floor(abs(x) + 0.5) * (1 if x >= 0 else -1) if math.isfinite(x) else 0
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def rounding_shift_right(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarra
 
 
 def requantize_double(acc: np.ndarray, multiplier: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
-    """acc * multiplier * 2**(shift - 31) with TFLite's double rounding; int64 array of int32 values.
+    """acc * multiplier * 2**(shift - 31), rounded twice as TFLite does; int64 array of int32 values.
 
     The left shift must not leave int32 (callers prove it); then this equals TFLite bit for bit.
     """
@@ -76,7 +76,9 @@ def reduced_multiplier(multiplier: np.ndarray | int) -> np.ndarray:
 def requantize_int64(acc: np.ndarray, multiplier: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
     """16x8 rule: (acc * reduced_multiplier + half) >> (15 - shift), |acc| < 2**47."""
     total = 15 - np.asarray(shift, np.int64)
-    return (np.asarray(acc, np.int64) * reduced_multiplier(multiplier) + (np.int64(1) << (total - 1))) >> total
+    return (
+        np.asarray(acc, np.int64) * reduced_multiplier(multiplier) + (np.int64(1) << (total - 1))
+    ) >> total
 
 
 def activation_range(activation: Activation, y: Tensor) -> tuple[int, int]:
@@ -108,7 +110,7 @@ class Requant:
     high: int
 
     def apply(self, acc: np.ndarray) -> np.ndarray:
-        """Requantize int32-valued accumulators whose last axis is the channel; int64 array of clamped values."""
+        """Clamped int64 outputs of int32-valued accumulators whose last axis is the channel."""
         scaled = requantize_double(acc, self.multiplier, self.shift)
         return np.clip(scaled + self.zero_point, self.low, self.high)
 

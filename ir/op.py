@@ -29,7 +29,8 @@ class Activation(Enum):
     @property
     def bounds(self) -> tuple[float, float]:
         inf = float("inf")
-        return {"none": (-inf, inf), "relu": (0.0, inf), "relu6": (0.0, 6.0), "relu_n1_to_1": (-1.0, 1.0)}[self.value]
+        limits = {"none": (-inf, inf), "relu": (0.0, inf), "relu6": (0.0, 6.0), "relu_n1_to_1": (-1.0, 1.0)}
+        return limits[self.value]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ class Op:
         def new(value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
             if value is None:
                 return None
-            return tuple(names.get(v, v) for v in value) if isinstance(value, tuple) else names.get(value, value)
+            return (
+                tuple(names.get(v, v) for v in value) if isinstance(value, tuple) else names.get(value, value)
+            )
 
         changes: dict[str, Any] = {f: new(getattr(self, f)) for f in (*self.INPUTS, *self.OUTPUTS)}
         return replace(self, **changes)

@@ -33,7 +33,8 @@ class DType(Enum):
     @property
     def ctype(self) -> str:
         """The C99 type that holds one element."""
-        return {"float32": "float", "float16": "uint16_t", "bool": "uint8_t"}.get(self.value, f"{self.value}_t")
+        special = {"float32": "float", "float16": "uint16_t", "bool": "uint8_t"}
+        return special.get(self.value, f"{self.value}_t")
 
     @property
     def suffix(self) -> str:

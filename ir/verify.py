@@ -16,7 +16,9 @@ class InvalidGraph(AssertionError):
 def check_rules(graph: Graph) -> None:
     """Raise UnsupportedModel with every rule of every op that is not met."""
     violations = [
-        Violation(graph.label(op), p.rule, p.found, p.hint) for op in graph.ops for p in op.rules(graph.tensors)
+        Violation(graph.label(op), p.rule, p.found, p.hint)
+        for op in graph.ops
+        for p in op.rules(graph.tensors)
     ]
     if violations:
         raise UnsupportedModel(graph.source or graph.name, violations, len(graph.ops))
@@ -40,7 +42,8 @@ def verify(graph: Graph) -> Graph:
             raise InvalidGraph(f"output {name!r} is never computed")
     for t in graph.tensors.values():
         if t.data is not None and (t.data.shape != t.shape or t.data.dtype != t.dtype.numpy):
-            raise InvalidGraph(f"constant {t.name!r} is {t.data.dtype}{t.data.shape}, declared {t.dtype}{t.shape}")
+            found = f"{t.data.dtype}{t.data.shape}"
+            raise InvalidGraph(f"constant {t.name!r} is {found}, declared {t.dtype}{t.shape}")
     return graph
 
 

@@ -34,7 +34,10 @@ NOT_IN_TFLM = {Lookup}
 SAMPLES = 3
 
 relaxed = settings(
-    max_examples=12, deadline=None, derandomize=True, print_blob=True,
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
@@ -93,5 +96,3 @@ def test_every_operator_has_a_file_a_kernel_and_a_case() -> None:
     with_kernel = {k.op for k in KERNELS}
     assert {op.kind() for op in OPS if op not in with_kernel} == set()
     assert all((root / "runtime_c" / k.header).is_file() for k in KERNELS)
-
-
