@@ -15,10 +15,14 @@ _RESERVED = frozenset(_HEADERS.split())
 
 
 def identifier(text: str, fallback: str = "x", limit: int = 40) -> str:
-    """`text` as the lower-case stem of C identifiers and header names, at most `limit` + 2 characters."""
-    name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", text.lower())).strip("_")[:limit].strip("_")
-    if not name:
-        name = fallback
+    """`text` as a part of C identifiers: lower-case letters, digits and underscores, at most `limit`."""
+    name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", text.lower())).strip("_")
+    return name[:limit].strip("_") or fallback
+
+
+def library_name(text: str) -> str:
+    """`text` as the start of a library's C identifiers and the stem of its header."""
+    name = identifier(text, "model")
     return f"m_{name}" if name[0].isdigit() or name in _RESERVED else name
 
 

@@ -20,7 +20,7 @@ from ..passes.planner.demand import InputMode
 from ..passes.planner.types import Plan
 from ..passes.rewrite import fresh_name
 from .library import Origin, build_view, port_stems, render
-from .names import identifier
+from .names import library_name
 from .ops import KERNELS
 from .selftest import SelfTest, known_answers
 from .views import LibraryView
@@ -86,7 +86,7 @@ class Library:
 def load_graph(model: Path, options: Options) -> Graph:
     """The imported graph, named as the library will be."""
     graph = load(model, options.input_shapes)
-    return replace(graph, name=identifier(options.name or model.stem, "model"))
+    return replace(graph, name=library_name(options.name or model.stem))
 
 
 def lower_graph(graph: Graph, options: Options, verify_between: bool = False) -> Graph:

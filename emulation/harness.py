@@ -79,12 +79,13 @@ def build(
     *,
     hooked: bool = True,
     sanitize: bool = False,
+    defines: Sequence[str] = (),
 ) -> Program:
     """Build the library in `folder` with the harness, for `board` or (None) for the host, into `work`."""
     source = work / "harness.c"
     source.write_text(_template().render(lib=view, hooked=hooked))
     sources = [*library_sources(folder, view.name), source]
-    defines = [f"{view.macro}_HOOK=harness_hook"] if hooked else []
+    defines = [*defines, *([f"{view.macro}_HOOK=harness_hook"] if hooked else [])]
     out = work / ("harness" if board is None else "harness.elf")
     if board is None:
         build_host(

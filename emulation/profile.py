@@ -12,7 +12,6 @@ from .. import boards
 from ..boards import Board
 from ..codegen.pipeline import Library
 from ..codegen.views import LayerView
-from ..errors import UserError
 from . import counts as counting
 from . import elf, machines
 from .counts import CountRequest, Snapshot
@@ -53,30 +52,26 @@ class Profile:
 def profile_library(library: Library, folder: Path, samples: Sequence[Inputs]) -> Profile:
     """Count the last of `samples` (earlier ones warm up state) on the board's QEMU machine, without hooks.
 
-    Raises UserError: a tool is missing, QEMU cannot count, or the program does not run.
+    Where the counting plugin cannot be built or loaded, only the instructions of the whole run are known,
+    from a timer of the guest: no layers, no cycles.
+    Raises UserError: a tool is missing, or the program does not run.
     """
     board = boards.load(library.options.board)
-    _require_counting(board)
+    source = counting.source(machines.qemu_command(board))
     view = library.view
     with tempfile.TemporaryDirectory(prefix="patchloom-profile-") as work:
-        program = build(folder, view, library.graph, board, Path(work), hooked=False)
+        defines = counting.build_defines(source)
+        program = build(folder, view, library.graph, board, Path(work), hooked=False, defines=defines)
         image = elf.read(program.path)
         start, end = image.address(f"{view.name}_run") & ~1, image.address("guest_mark") & ~1
         layers = {image.address(layer.symbol) & ~1: layer for layer in view.layers}
-        request = CountRequest(markers=(start, end, *layers))
+        request = CountRequest((start, end, *layers), source)
         outcome = execute(program, samples, reset_every=len(samples), checks=False, count=request)
     assert outcome.counts is not None
-    return _profile(library, board, outcome, _last_run(outcome.counts.snapshots, start, end), layers)
-
-
-def _require_counting(board: Board) -> None:
-    qemu = machines.qemu_command(board)
-    if counting.source(qemu) != counting.TCG_PLUGIN:
-        raise UserError(
-            "this QEMU cannot count per layer",
-            rule="counting needs QEMU 7 or 8 and a host compiler for its plugin",
-            hint="patchloom doctor shows what was found",
-        )
+    snapshots = outcome.counts.snapshots
+    timed = source == counting.ICOUNT
+    window = snapshots[-2:] if timed else _last_run(snapshots, start, end)
+    return _profile(library, board, outcome, window, {} if timed else layers)
 
 
 def _last_run(snapshots: Sequence[Snapshot], start: int, end: int) -> Sequence[Snapshot]:
@@ -103,7 +98,9 @@ def _profile(
         cycle_model=outcome.counts.cycle_model,
         source=outcome.counts.source,
         stack_measured_bytes=outcome.stack_bytes,
-        layers=tuple(_layer(library, layers[a.address & ~1], *_spent(a, b)) for a, b in pairwise(window[1:])),
+        layers=tuple(
+            _layer(library, layers[a.address & ~1], *_spent(a, b)) for a, b in pairwise(window[1:]) if layers
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import boards
+from ..boards import Board
 from ..codegen.pipeline import Library
 from ..ir import DType, Graph, evaluate, initial_state
 from ..passes.planner.kernel import STATE_PREFIX
@@ -97,7 +98,14 @@ def verify_library(
             chunk = samples[start : start + boot]
             outcome = execute(program, chunk, reset_every=SEQUENCE)
             comparison.add(outcome, chunk, start, progress)
-    return comparison.result(on, len(samples))
+        stack = None if board is None else _stack(library, folder, board, Path(work), samples[0])
+    return comparison.result(on, len(samples), stack)
+
+
+def _stack(library: Library, folder: Path, board: Board, work: Path, sample: Inputs) -> int | None:
+    """Bytes of stack one run uses, in a build without the hook, whose own frames would count."""
+    program = build(folder, library.view, library.graph, board, work, hooked=False)
+    return execute(program, [sample], checks=False).stack_bytes
 
 
 def _samples_of_a_boot(program: Program, samples: int) -> int:
@@ -120,7 +128,6 @@ class _Comparison:
         self._intolerable = False
         self._compared = 0
         self._guards = 0
-        self._stack: int | None = None
         self._seconds = 0.0
 
     def add(self, outcome: Outcome, inputs: Sequence[Inputs], start: int, progress: Progress) -> None:
@@ -135,7 +142,6 @@ class _Comparison:
             progress(start + i + 1)
         self._guards += outcome.damaged_guards
         self._seconds += outcome.seconds
-        self._stack = outcome.stack_bytes if self._stack is None else self._stack
 
     def _inner(self, values: Inputs, state: Inputs, got: Sample) -> Iterator[str]:
         """Integer layer outputs and states that differ, in the order of execution."""
@@ -158,7 +164,7 @@ class _Comparison:
             if difference:
                 yield f"output {name!r}"
 
-    def result(self, on: str, samples: int) -> Verification:
+    def result(self, on: str, samples: int, stack: int | None) -> Verification:
         return Verification(
             on=on,
             samples=samples,
@@ -168,7 +174,7 @@ class _Comparison:
             within_tolerance=not self._intolerable,
             layers_compared=self._compared,
             damaged_guards=self._guards,
-            stack_measured_bytes=self._stack,
+            stack_measured_bytes=stack,
             seconds=self._seconds,
             first=tuple(self._bad[:_MAX_EXAMPLES]),
         )

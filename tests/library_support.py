@@ -117,7 +117,8 @@ def library_of(graph: Graph, work: Path, file: str = "net", **options: object) -
     """The graph compiled from a file called `file`, and the folder its files are in."""
     work.mkdir(parents=True, exist_ok=True)
     model = model_file(graph, work / f"{file}.tflite")
-    library = build_library(model, Options("nrf52840dk", **options), verify_between=True)  # type: ignore[arg-type]
+    chosen = Options(**{"board": "nrf52840dk", **options})  # type: ignore[arg-type]
+    library = build_library(model, chosen, verify_between=True)
     folder = work / f"lib_{library.view.name}"
     folder.mkdir()
     for name, data in library.files.items():

@@ -22,7 +22,6 @@ from .packing import (
     window_fields,
 )
 
-
 _TAPS = 49
 """PL_DEPTHWISE_TAPS of the int8 kernel."""
 

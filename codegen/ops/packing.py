@@ -31,9 +31,11 @@ def weights_const(op: WeightedOp, tensors: Tensors) -> Const:
 
 
 def row_loop(x: Tensor, y: Tensor, window: Window) -> RowLoop:
-    """One call per output row of a spatial op on [1,H,W,C], padded rows holding the zero point."""
+    """One call per output row of a spatial op on [1,H,W,C], padded rows (as wide as the window
+    at least) holding the zero point."""
     _, height, width, channels = x.shape
     _, out_height, out_width, out_channels = y.shape
+    pad_width = max(width, window.kernel[1])
     return RowLoop(
         height=height,
         pitch=width * channels,
@@ -43,7 +45,7 @@ def row_loop(x: Tensor, y: Tensor, window: Window) -> RowLoop:
         pad_top=window.padding[0][0],
         out_rows=out_height,
         out_pitch=out_width * out_channels,
-        pad=Fill(x.zero_point, width * channels, x.dtype.value) if window.padded else None,
+        pad=Fill(x.zero_point, pad_width * channels, x.dtype.value) if window.padded else None,
     )
 
 
