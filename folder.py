@@ -36,8 +36,8 @@ def check_target(folder: Path) -> None:
         names = sorted(p.name for p in folder.iterdir())
         current = Path.cwd()
         is_current = folder.resolve() in (current, *current.parents)
-    except OSError as e:
-        raise UserError(f"cannot write {folder}", found=str(e.strerror)) from e
+    except (OSError, RuntimeError) as e:  # RuntimeError: a loop of links
+        raise _unwritable(folder, e) from e
     written = _written(folder)
     foreign = [n for n in names if n not in written and Path(n).suffix not in _BUILD_PRODUCTS]
     if names and not written:
@@ -83,10 +83,13 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
             for name, data in files.items():
                 (fresh / name).write_bytes(data)
             _swap(folder, fresh, old)
-    except OSError as e:
-        raise UserError(
-            f"cannot write {folder}", found=str(e.strerror), hint="is it a mount point or on a full disk?"
-        ) from e
+    except (OSError, RuntimeError) as e:
+        raise _unwritable(folder, e) from e
+
+
+def _unwritable(folder: Path, error: OSError | RuntimeError) -> UserError:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return UserError(f"cannot write {folder}", found=reason or str(error))
 
 
 def _swap(folder: Path, fresh: Path, old: Path) -> None:

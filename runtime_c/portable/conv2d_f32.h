@@ -22,8 +22,9 @@ typedef struct {
 
 /* One window for `count` (1 or 4) output channels; x0 is the window's left column, which may lie
  * outside the input: such columns are zero and skipped. */
-static inline void pl_conv2d_f32_window(const void *const *rows, const pl_conv2d_f32_params *p, int32_t x0,
-                                        int32_t c0, const float *w, int32_t pitch, int32_t count, float acc[4])
+static inline void pl_conv2d_f32_window(const void *const *rows, const pl_conv2d_f32_params *p,
+                                        int32_t x0, int32_t c0, const float *w, int32_t pitch,
+                                        int32_t count, float acc[4])
 {
     const int32_t extent = (p->kernel_w - 1) * p->dilation_w + 1;
     const int inside = x0 >= 0 && x0 + extent <= p->in_w;

@@ -21,8 +21,9 @@ typedef struct {
 
 /* One window for `count` (1 or 4) output channels; x0 is the window's left column, which may lie
  * outside the input: such columns are zero and skipped. */
-static inline void pl_conv2d_s16_window(const void *const *rows, const pl_conv2d_s16_params *p, int32_t x0,
-                                        int32_t c0, const int8_t *w, int32_t pitch, int32_t count, int64_t acc[4])
+static inline void pl_conv2d_s16_window(const void *const *rows, const pl_conv2d_s16_params *p,
+                                        int32_t x0, int32_t c0, const int8_t *w, int32_t pitch,
+                                        int32_t count, int64_t acc[4])
 {
     const int32_t extent = (p->kernel_w - 1) * p->dilation_w + 1;
     const int inside = x0 >= 0 && x0 + extent <= p->in_w;

@@ -50,7 +50,8 @@ static inline pl_conv2d_s8_runs pl_conv2d_s8_row(const pl_conv2d_s8_params *p, i
 
 /* Where run i of a row begins, and its length. */
 static inline const int8_t *pl_conv2d_s8_run(const int8_t *row, const pl_conv2d_s8_params *p,
-                                             const pl_conv2d_s8_runs *r, int32_t c0, int32_t i, int32_t *n)
+                                             const pl_conv2d_s8_runs *r, int32_t c0, int32_t i,
+                                             int32_t *n)
 {
     int32_t offset;
     if (r->count > 0) {
@@ -67,8 +68,8 @@ static inline const int8_t *pl_conv2d_s8_run(const int8_t *row, const pl_conv2d_
 /* acc[j] += one window, for the four output channels whose weights start at w; c0 is their group's first
  * input channel. */
 static PL_NOINLINE void pl_conv2d_s8_window4(const void *const *rows, const pl_conv2d_s8_params *p,
-                                             const pl_conv2d_s8_runs *r, int32_t c0, const int8_t *w,
-                                             int32_t acc[4])
+                                             const pl_conv2d_s8_runs *r, int32_t c0,
+                                             const int8_t *w, int32_t acc[4])
 {
     const int32_t pitch = p->kernel_h * p->kernel_w * p->group_c;
     const int32_t runs = r->count > 0 ? r->count : p->kernel_w;
@@ -81,8 +82,10 @@ static PL_NOINLINE void pl_conv2d_s8_window4(const void *const *rows, const pl_c
 }
 
 /* As above for one output channel. */
-static PL_NOINLINE int32_t pl_conv2d_s8_window1(const void *const *rows, const pl_conv2d_s8_params *p,
-                                                const pl_conv2d_s8_runs *r, int32_t c0, const int8_t *w)
+static PL_NOINLINE int32_t pl_conv2d_s8_window1(const void *const *rows,
+                                                const pl_conv2d_s8_params *p,
+                                                const pl_conv2d_s8_runs *r, int32_t c0,
+                                                const int8_t *w)
 {
     const int32_t runs = r->count > 0 ? r->count : p->kernel_w;
     int32_t acc = 0;

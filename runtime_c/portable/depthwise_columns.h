@@ -8,8 +8,8 @@ typedef struct {
 } pl_columns;
 
 /* Columns of the window whose left edge is column x0 (negative in the left padding). */
-static inline pl_columns pl_window_columns(int32_t x0, int32_t kernel_w, int32_t dilation_w, int32_t in_w,
-                                           int32_t in_c)
+static inline pl_columns pl_window_columns(int32_t x0, int32_t kernel_w, int32_t dilation_w,
+                                           int32_t in_w, int32_t in_c)
 {
     pl_columns s = {0, 0, 0};
     int32_t ix = x0;

@@ -20,7 +20,8 @@ typedef struct {
     const float *bias;    /* [in_c * depth] */
 } pl_depthwise_conv2d_f32_params;
 
-static void pl_depthwise_conv2d_f32(const void *const *rows, float *y, const pl_depthwise_conv2d_f32_params *p)
+static void pl_depthwise_conv2d_f32(const void *const *rows, float *y,
+                                    const pl_depthwise_conv2d_f32_params *p)
 {
     const int32_t out_c = p->in_c * p->depth, step = p->in_c * p->dilation_w;
     for (int32_t ox = 0; ox < p->out_w; ox++) {

@@ -19,7 +19,8 @@ typedef struct {
     const int8_t *weights; /* [kernel_h][kernel_w][in_c * depth] */
 } pl_depthwise_conv2d_s16_params;
 
-static void pl_depthwise_conv2d_s16(const void *const *rows, int16_t *y, const pl_depthwise_conv2d_s16_params *p)
+static void pl_depthwise_conv2d_s16(const void *const *rows, int16_t *y,
+                                    const pl_depthwise_conv2d_s16_params *p)
 {
     const int32_t out_c = p->in_c * p->depth, step = p->in_c * p->dilation_w;
     for (int32_t ox = 0; ox < p->out_w; ox++) {

@@ -86,7 +86,8 @@ static PL_NOINLINE int32_t pl_depthwise_one_s8(const int8_t *const *taps, int32_
     return acc;
 }
 
-static void pl_depthwise_conv2d_s8(const void *const *rows, int8_t *y, const pl_depthwise_conv2d_s8_params *p)
+static void pl_depthwise_conv2d_s8(const void *const *rows, int8_t *y,
+                                   const pl_depthwise_conv2d_s8_params *p)
 {
     const int32_t count = p->kernel_h * p->kernel_w, apart = p->depth == 1;
     /* Output channels that read input channels side by side, or all the same one. */

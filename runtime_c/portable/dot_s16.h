@@ -7,7 +7,8 @@ enum { PL_S16_RUN = 256 };
 /* acc[j] += sum over i < n of x[i] * w[j * pitch + i], for four output channels j at once.
  * Bounds: partial sums of PL_S16_RUN products stay within 2^30; the caller proves |acc| < 2^47.
  */
-static inline void pl_dot4_s16(const int16_t *x, const int8_t *w, int32_t pitch, int32_t n, int64_t acc[4])
+static inline void pl_dot4_s16(const int16_t *x, const int8_t *w, int32_t pitch, int32_t n,
+                               int64_t acc[4])
 {
     const int8_t *w0 = w, *w1 = w0 + pitch, *w2 = w1 + pitch, *w3 = w2 + pitch;
     for (int32_t run; n > 0; n -= run) {

@@ -4,7 +4,8 @@
 /* acc[j] += sum over i < n of x[i] * w[j * pitch + i], for four output channels j at once, so that
  * each activation is loaded once. Bounds: the caller proves |acc| < 2^31 throughout.
  */
-static inline void pl_dot4_s8(const int8_t *x, const int8_t *w, int32_t pitch, int32_t n, int32_t acc[4])
+static inline void pl_dot4_s8(const int8_t *x, const int8_t *w, int32_t pitch, int32_t n,
+                              int32_t acc[4])
 {
     const int8_t *w0 = w, *w1 = w0 + pitch, *w2 = w1 + pitch, *w3 = w2 + pitch;
     int32_t a0 = acc[0], a1 = acc[1], a2 = acc[2], a3 = acc[3];

@@ -16,7 +16,8 @@ typedef struct {
     const float *bias;    /* [out_c] */
 } pl_pointwise_f32_params;
 
-static void pl_pointwise_f32(const float *x, float *y, int32_t pixels, const pl_pointwise_f32_params *p)
+static void pl_pointwise_f32(const float *x, float *y, int32_t pixels,
+                             const pl_pointwise_f32_params *p)
 {
     for (; pixels > 0; pixels--, x += p->in_c) {
         const float *w = p->weights;

@@ -15,7 +15,8 @@ typedef struct {
     const int8_t *weights; /* [out_c][in_c] */
 } pl_pointwise_s16_params;
 
-static void pl_pointwise_s16(const int16_t *x, int16_t *y, int32_t pixels, const pl_pointwise_s16_params *p)
+static void pl_pointwise_s16(const int16_t *x, int16_t *y, int32_t pixels,
+                             const pl_pointwise_s16_params *p)
 {
     for (; pixels > 0; pixels--, x += p->in_c) {
         const int8_t *w = p->weights;

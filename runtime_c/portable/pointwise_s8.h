@@ -16,7 +16,8 @@ typedef struct {
     const int8_t *weights; /* [out_c][in_c] */
 } pl_pointwise_s8_params;
 
-static void pl_pointwise_s8(const int8_t *x, int8_t *y, int32_t pixels, const pl_pointwise_s8_params *p)
+static void pl_pointwise_s8(const int8_t *x, int8_t *y, int32_t pixels,
+                            const pl_pointwise_s8_params *p)
 {
     const int32_t in_c = p->in_c, out_c = p->out_c;
     for (; pixels > 0; pixels--, x += in_c) {

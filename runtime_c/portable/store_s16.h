@@ -19,6 +19,7 @@ static PL_NOINLINE void pl_store_s16(int16_t *y, const int64_t *acc, int32_t n, 
     for (int32_t i = 0; i < n; i++) {
         const int32_t oc = first + i, shift = c->shift[oc];
         const int64_t scaled = (acc[i] + c->bias[oc]) * c->multiplier[oc];
-        y[i] = (int16_t)pl_clamp((int32_t)((scaled + ((int64_t)1 << (shift - 1))) >> shift), c->low, c->high);
+        const int64_t half = (int64_t)1 << (shift - 1);
+        y[i] = (int16_t)pl_clamp((int32_t)((scaled + half) >> shift), c->low, c->high);
     }
 }

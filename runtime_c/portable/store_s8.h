@@ -7,7 +7,8 @@ enum { PL_STORE = 16 };
 /* How accumulators of output channels become int8 outputs.
  *
  * shift        to the right, as positive numbers; right_only: all are at least 1
- * Bounds: with the bias, |accumulator| * 2^max(-shift, 0) < 2^30; multiplier in [0, 2^31), shift in [-30, 31].
+ * Bounds: with the bias, |accumulator| * 2^max(-shift, 0) < 2^30; multiplier in [0, 2^31); shift in
+ *         [-30, 31].
  */
 typedef struct {
     int32_t zero_point, low, high, right_only;

@@ -24,7 +24,8 @@ typedef struct {
 } pl_svdf_s8_state16_params;
 
 /* As pl_requantize for any int32 accumulator and shift <= 0. */
-static inline int32_t pl_requantize_wide(int32_t acc, int32_t multiplier, int32_t shift, int32_t zero_point)
+static inline int32_t pl_requantize_wide(int32_t acc, int32_t multiplier, int32_t shift,
+                                         int32_t zero_point)
 {
     const int32_t high = (int32_t)(((int64_t)acc * multiplier + (1 << 30)) >> 31);
     const int32_t half = (int32_t)((1u << -shift) >> 1);
@@ -32,8 +33,8 @@ static inline int32_t pl_requantize_wide(int32_t acc, int32_t multiplier, int32_
     return (int32_t)(((int64_t)high + sign + half) >> -shift) + zero_point;
 }
 
-static void pl_svdf_s8_state16(const int8_t *x, const int16_t *state_in, int8_t *y, int16_t *state_out,
-                               const pl_svdf_s8_state16_params *p)
+static void pl_svdf_s8_state16(const int8_t *x, const int16_t *state_in, int8_t *y,
+                               int16_t *state_out, const pl_svdf_s8_state16_params *p)
 {
     const int8_t *feature = p->feature;
     const int16_t *time = p->time;

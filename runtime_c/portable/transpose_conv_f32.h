@@ -20,8 +20,10 @@ typedef struct {
 
 /* Output channels from those of `w` on at row oy + pad_top = qy * stride_h + ry, columns alike: input
  * row qy meets tap ry, row qy - 1 tap ry + stride_h, and so on. */
-static inline void pl_transpose_conv_f32_window(const float *x, const float *w, const pl_transpose_conv_f32_params *p,
-                                                const int32_t q[2], const int32_t r[2], int32_t count, float acc[4])
+static inline void pl_transpose_conv_f32_window(const float *x, const float *w,
+                                                const pl_transpose_conv_f32_params *p,
+                                                const int32_t q[2], const int32_t r[2],
+                                                int32_t count, float acc[4])
 {
     const int32_t pitch = p->kernel_h * p->kernel_w * p->in_c;
     for (int32_t ky = r[0], iy = q[0]; ky < p->kernel_h && iy >= 0; ky += p->stride_h, iy--) {

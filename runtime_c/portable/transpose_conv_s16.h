@@ -19,8 +19,10 @@ typedef struct {
 
 /* Output channels from those of `w` on at row oy + pad_top = qy * stride_h + ry, columns alike: input
  * row qy meets tap ry, row qy - 1 tap ry + stride_h, and so on. */
-static inline void pl_transpose_conv_s16_window(const int16_t *x, const int8_t *w, const pl_transpose_conv_s16_params *p,
-                                                const int32_t q[2], const int32_t r[2], int32_t count, int64_t acc[4])
+static inline void pl_transpose_conv_s16_window(const int16_t *x, const int8_t *w,
+                                                const pl_transpose_conv_s16_params *p,
+                                                const int32_t q[2], const int32_t r[2],
+                                                int32_t count, int64_t acc[4])
 {
     const int32_t pitch = p->kernel_h * p->kernel_w * p->in_c;
     for (int32_t ky = r[0], iy = q[0]; ky < p->kernel_h && iy >= 0; ky += p->stride_h, iy--) {
@@ -42,7 +44,8 @@ static inline void pl_transpose_conv_s16_window(const int16_t *x, const int8_t *
     }
 }
 
-static void pl_transpose_conv_s16(const int16_t *x, int16_t *y, const pl_transpose_conv_s16_params *p)
+static void pl_transpose_conv_s16(const int16_t *x, int16_t *y,
+                                  const pl_transpose_conv_s16_params *p)
 {
     const int32_t pitch = p->kernel_h * p->kernel_w * p->in_c;
     for (int32_t oy = 0; oy < p->out_h; oy++) {

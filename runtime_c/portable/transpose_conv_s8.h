@@ -20,8 +20,9 @@ typedef struct {
 } pl_transpose_conv_s8_params;
 
 /* acc[j] += sum over i < n of (x[i] - zero) * w[j * pitch + i] for `count` (1 or 4) output channels. */
-static inline void pl_transpose_conv_dot_s8(const int8_t *x, int32_t zero, const int8_t *w, int32_t pitch,
-                                            int32_t n, int32_t count, int32_t acc[4])
+static inline void pl_transpose_conv_dot_s8(const int8_t *x, int32_t zero, const int8_t *w,
+                                            int32_t pitch, int32_t n, int32_t count,
+                                            int32_t acc[4])
 {
     if (count == 4) {
         const int8_t *w0 = w, *w1 = w0 + pitch, *w2 = w1 + pitch, *w3 = w2 + pitch;
@@ -46,8 +47,10 @@ static inline void pl_transpose_conv_dot_s8(const int8_t *x, int32_t zero, const
 
 /* Output channels from those of `w` on at row oy + pad_top = qy * stride_h + ry, columns alike: input
  * row qy meets tap ry, row qy - 1 tap ry + stride_h, and so on. */
-static inline void pl_transpose_conv_s8_window(const int8_t *x, const int8_t *w, const pl_transpose_conv_s8_params *p,
-                                                const int32_t q[2], const int32_t r[2], int32_t count, int32_t acc[4])
+static inline void pl_transpose_conv_s8_window(const int8_t *x, const int8_t *w,
+                                               const pl_transpose_conv_s8_params *p,
+                                               const int32_t q[2], const int32_t r[2],
+                                               int32_t count, int32_t acc[4])
 {
     const int32_t pitch = p->kernel_h * p->kernel_w * p->in_c;
     for (int32_t ky = r[0], iy = q[0]; ky < p->kernel_h && iy >= 0; ky += p->stride_h, iy--) {
