@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..api import Compiled, Verified
 from ..boards import Board
-from ..emulation.fit import Fit
+from ..emulation.fit import STACK_BYTES, Fit
 from ..emulation.profile import Profile
 from .output import number, print_table, print_text
 
@@ -32,7 +33,7 @@ def compiled(result: Compiled) -> None:
     print_table(["what", "bytes>", "where"], rows, f"{f['name']} for {f['board']} in {result.folder}")
     if result.footprint is None:
         print_text("code and stack are unknown: the board's toolchain is not installed (patchloom doctor)")
-    print_text(f"next: patchloom verify {result.folder}")
+    print_text(f"next: patchloom verify {shlex.quote(str(result.folder))}")
 
 
 def verified(result: Verified) -> None:
@@ -117,7 +118,7 @@ def fits(model: str, result: Sequence[Fit]) -> None:
     )
     print_text(
         "* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, "
-        "stack not included."
+        f"{STACK_BYTES} B of RAM are kept for the stack."
     )
     for advice in dict.fromkeys(f.advice for f in result if f.advice):
         print_text(f"hint: {advice}")

@@ -16,9 +16,13 @@ _KNOWN_FEATURES = frozenset[str]().union(*(k.features for k in KERNELS))
 """Board features that make a difference to some kernel, and so to a plan."""
 
 
+STACK_BYTES = 1024
+"""RAM of a board that is left to the stack; programs for the emulated boards are linked so, too."""
+
+
 @dataclass(frozen=True)
 class Fit:
-    """One model on one board.
+    """One model on one board, STACK_BYTES of whose RAM are kept for the stack.
 
     arena_bytes, state_bytes, weight_bytes   exact, of the plan that compile would use
     code_bytes       compiled for the board's core at -O2; None where its toolchain is missing
@@ -65,7 +69,8 @@ def fit_model(model: Path, names: tuple[str, ...], options: Options) -> tuple[Fi
 
 def _fit(board: Board, library: Library, code: int | None) -> Fit:
     plan, view = library.plan, library.view
-    ram, flash = plan.arena_bytes + plan.state_bytes, view.weight_bytes + (code or 0)
+    ram = plan.arena_bytes + plan.state_bytes + STACK_BYTES
+    flash = view.weight_bytes + (code or 0)
     missing = []
     if ram > board.sram_bytes:
         missing.append(f"RAM by {ram - board.sram_bytes} B")
@@ -94,7 +99,7 @@ def _advice(board: Board, library: Library) -> str:
     """What would help, as far as it is known without trying."""
     plan, view = library.plan, library.view
     inputs = _arena_input_bytes(library)
-    over = plan.arena_bytes + plan.state_bytes - board.sram_bytes
+    over = plan.arena_bytes + plan.state_bytes + STACK_BYTES - board.sram_bytes
     if over <= 0:
         return f"weights of {view.weight_bytes} B need a board with more flash, or a smaller model"
     if over <= inputs:
@@ -123,8 +128,10 @@ def check_fits(
     f = figures(library, footprint)
     ram = f["ram_bytes"] if f["ram_bytes"] is not None else f["arena_bytes"] + f["state_bytes"]
     flash = f["weight_bytes"] + (f["code_bytes"] or 0)
+    stack = max(STACK_BYTES, f["stack_bytes"] or 0)
+    with_stack = f["arena_bytes"] + f["state_bytes"] + stack
     limits = (
-        ("RAM", ram, board.sram_bytes, board.name),
+        ("RAM", with_stack, board.sram_bytes, f"{board.name} with {stack} B of stack"),
         ("RAM", ram, max_ram, "--max-ram"),
         ("flash", flash, board.flash_bytes, board.name),
         ("flash", flash, max_flash, "--max-flash"),
@@ -145,6 +152,6 @@ def _ram_hint(library: Library) -> str:
     inputs, plan = _arena_input_bytes(library), library.plan
     extern = f"--input extern keeps up to {inputs} B of input out of the arena; " if inputs else ""
     profiles = map(boards.load, boards.names())
-    need = plan.arena_bytes + plan.state_bytes
+    need = plan.arena_bytes + plan.state_bytes + STACK_BYTES
     fitting = [b.name for b in profiles if b.real and b.sram_bytes >= need]
     return f"{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"

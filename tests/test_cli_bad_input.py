@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_support import Result, patchloom, tree
+from emulation_support import need
 from library_support import conv_net, model_file
 from nets import Net
 from patchloom import api, boards, folder
+from patchloom.emulation.fit import STACK_BYTES
 from patchloom.errors import UnsupportedModel, Violation
 from patchloom.export.tflite import to_tflite
 from patchloom.ir import DType
@@ -142,7 +144,12 @@ def test_a_model_that_exceeds_the_board_says_by_how_much_and_what_helps(tmp_path
     path = big_model(tmp_path / "big.tflite")
     result = patchloom("compile", path, "--board", "microbit-v1", "-o", tmp_path / "out", "--json")
     assert_refused(
-        result, "microbit-v1", f"{24000 - 16384} B of RAM too many", "--input extern", BOARD, code=1
+        result,
+        "microbit-v1",
+        f"{24000 + STACK_BYTES - 16384} B of RAM too many",
+        "--input extern",
+        BOARD,
+        code=1,
     )
     assert not (tmp_path / "out").exists()
 
@@ -156,13 +163,18 @@ def test_limits_of_ones_own_are_kept(model: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     # a limit above the board's own memory lifts nothing
     path = big_model(tmp_path / "big.tflite")
-    assert patchloom("compile", path, "--board", "microbit-v1", "-o", tmp_path / "x", "--max-ram", 99999).code == 1
+    assert (
+        patchloom("compile", path, "--board", "microbit-v1", "-o", tmp_path / "x", "--max-ram", 99999).code
+        == 1
+    )
 
 
-def test_code_that_does_not_fit_beside_the_arena_is_refused(tmp_path: Path) -> None:
-    path = big_model(tmp_path / "big.tflite", boards.load("microbit-v1").sram_bytes - 64)
+def test_a_program_whose_data_does_not_fit_beside_the_arena_is_refused_by_the_linker(tmp_path: Path) -> None:
+    need(boards.load("microbit-v1"))
+    left = boards.load("microbit-v1").sram_bytes - STACK_BYTES
+    path = big_model(tmp_path / "big.tflite", left - 8)
     result = patchloom("compile", path, "--board", "microbit-v1", "-o", tmp_path / "out")
-    assert_refused(result, "microbit-v1", code=1)
+    assert_refused(result, "microbit-v1", "exceeds", code=1)
     assert not (tmp_path / "out").exists()
 
 

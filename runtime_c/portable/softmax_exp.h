@@ -59,6 +59,10 @@ static inline int32_t pl_softmax_s8_row(const int8_t *x, int32_t bits,
         *shift -= 1;
     }
     *scale = pl_softmax_s8_reciprocal(total);
+    if (*shift > 31) { /* a sum of 2^(bits + 1) or more: every share rounds to 0 */
+        *scale = 0;
+        *shift = 31;
+    }
     return largest;
 }
 
