@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-APT_PACKAGES := gcc libc6-dev make python3-venv libpython3-dev \
+APT_PACKAGES := gcc g++ libc6-dev make cmake python3-venv libpython3-dev \
 	gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi qemu-system-arm \
 	gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc espeak-ng
 STAMP := $(VENV)/.patchloom-ready
@@ -11,7 +11,6 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml tools/setup.sh
 	bash tools/setup.sh "$(PYTHON)" "$(VENV)" $(APT_PACKAGES)
-	touch $@
 
 demo: setup
 	$(BIN)/python examples/okay_nabu/demo.py

@@ -14,6 +14,9 @@ from . import elf, toolchain
 # SAVE is a call of RISC-V's __riscv_save_<n>, which returns through t0 with registers left on the stack.
 NEXT, JUMP, BRANCH, CALL, RETURN, MAYBE_RETURN, SWITCH, INDIRECT, STOP, SAVE = range(10)
 _LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t(\S+)(?:\t(.*))?$")
+# CSEL, CSINC, CSINV and CSNEG of ARMv8.1-M, which objdump 2.40 shows as undefined in some forms: they write
+# a general register, never sp or pc.
+_UNDEFINED = re.compile(r"^\s*([0-9a-f]+):\t(ea5[0-9a-f] [89ab][0-9a-f]{3})\s*\t.*<UNDEFINED>")
 _ARM_CONDITIONS = "eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le"
 _RISCV_BRANCHES = {"beq", "bne", "blt", "bge", "bltu", "bgeu", "bgt", "ble", "bgtu", "bleu"} | {
     f"b{c}z" for c in ("eq", "ne", "le", "ge", "lt", "gt")
@@ -56,6 +59,9 @@ def disassemble(program: Path, image: elf.Elf) -> dict[int, Insn]:
         raise UserError(f"{program.name} cannot be disassembled", found=done.stderr.strip()[:500])
     insns = {}
     for line in done.stdout.splitlines():
+        if arm and (m := _UNDEFINED.match(line)):
+            insns[int(m[1], 16)] = Insn(int(m[1], 16), 4, f"conditional select {m[2]}", NEXT)
+            continue
         m = _LINE.match(line)
         if m is None or m[3].startswith("."):
             continue

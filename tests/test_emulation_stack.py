@@ -87,7 +87,7 @@ _SLACK_BYTES = {"leaf": 0, "framed": 16, "huge": 16, "chosen": 16, "library": 96
         "generic-cortex-m4",
         "generic-cortex-m7",
         "generic-cortex-m33",
-        "generic-cortex-m55",
+        board_called("generic-cortex-m55"),
         "generic-rv32imc",
         "generic-rv32gcv",
         "generic-rv64gcv",
@@ -164,3 +164,25 @@ def test_what_has_no_bound_is_an_error_that_names_the_function(
     with pytest.raises(UserError, match=says) as caught:
         stack_bytes(program, "entry")
     assert culprit in caught.value.message
+
+
+@pytest.mark.parametrize("condition", ["ne", "lt"])
+def test_conditional_selects_that_objdump_does_not_know_are_followed(condition: str, tmp_path: Path) -> None:
+    program = build_text(
+        """
+#include "guest.h"
+__attribute__((noinline)) static int pick(int a, int b)
+{
+    __asm__ volatile("cmp %1, #0\\n\\tcinc %0, %0, CONDITION" : "+r"(b) : "r"(a) : "cc");
+    return b;
+}
+int guest_main(void)
+{
+    volatile int v[4] = {1, 2, 3, 4};
+    return pick(v[0], v[1]);
+}
+""".replace("CONDITION", condition),
+        board_called("generic-cortex-m55"),
+        tmp_path,
+    )
+    assert stack_bytes(program, "guest_main") >= 16
