@@ -109,6 +109,16 @@ class WeightedOp(Op):
             yield from int32_accumulator_problems(np.where(sums > 0, bound, 0.0), real)
 
 
+def exact_float(x: Tensor, weight_sums: np.ndarray) -> type[np.floating]:
+    """The fastest float type in which the products of activations and weights add up exactly.
+
+    weight_sums is the sum of |weight| per output channel. float32 is exact while no partial sum of integers
+    reaches 2^24; an int8 activation is at most 255 away from its zero point.
+    """
+    small = x.dtype is DType.INT8 and 255 * weight_sums.max(initial=0.0) < 1 << 24
+    return np.float32 if small else np.float64
+
+
 def weight_type_problems(
     tensors: Tensors, x: str, weights: str, bias: str | None, y: str, axis: int
 ) -> Iterable[Problem]:

@@ -38,7 +38,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
         missing_packages "$@"
     fi
     if [ "${#missing[@]}" -gt 0 ]; then
-        printf 'Debian packages are missing. As root, run\n\n    apt-get install --no-install-recommends %s\n\n' \
+        printf 'Debian packages are missing. As root, run\n\n    apt-get install --no-install-recommends %s\n\nand then make again.\n' \
             "${missing[*]}" >&2
     fi
 else

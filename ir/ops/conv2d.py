@@ -11,7 +11,15 @@ from ..cases import Draw, draw_quant, one_op_graph
 from ..graph import Graph
 from ..op import Activation, Arrays, Problem, Tensors
 from ..types import DType, Tensor
-from ..weighted import WeightedOp, draw_bias, draw_output, draw_weights, draw_window, weight_zero_point
+from ..weighted import (
+    WeightedOp,
+    draw_bias,
+    draw_output,
+    draw_weights,
+    draw_window,
+    exact_float,
+    weight_zero_point,
+)
 from ..window import Window, patches
 
 
@@ -55,7 +63,9 @@ class Conv2D(WeightedOp):
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x, w = inputs[0], inputs[1].astype(np.float64) - weight_zero_point(tensors[self.weights])
         zero = tensors[self.x].zero_point
-        columns = patches(x, self.window, zero).astype(np.float64) - zero
+        exact = exact_float(tensors[self.x], self.weight_sums(tensors))
+        w = w.astype(exact)
+        columns = patches(x, self.window, zero).astype(exact) - exact(zero)
         groups = x.shape[3] // w.shape[3]
         parts = []
         for g in range(groups):

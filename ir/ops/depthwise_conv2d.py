@@ -12,7 +12,15 @@ from ..cases import Draw, draw_quant, one_op_graph
 from ..graph import Graph
 from ..op import Activation, Arrays, Problem, Tensors
 from ..types import DType, Tensor
-from ..weighted import WeightedOp, draw_bias, draw_output, draw_weights, draw_window, weight_zero_point
+from ..weighted import (
+    WeightedOp,
+    draw_bias,
+    draw_output,
+    draw_weights,
+    draw_window,
+    exact_float,
+    weight_zero_point,
+)
 from ..window import Window, patches
 
 
@@ -60,11 +68,13 @@ class DepthwiseConv2D(WeightedOp):
         channels = x.shape[3]
         w = inputs[1].astype(np.float64) - weight_zero_point(tensors[self.weights])
         w = w.reshape(*self.window.kernel, channels, -1)
+        exact = exact_float(tensors[self.x], self.weight_sums(tensors))
+        w = w.astype(exact)
         taps = patches(x, self.window, zero)
-        acc = np.zeros((*taps.shape[:2], *w.shape[2:]))
+        acc = np.zeros((*taps.shape[:2], *w.shape[2:]), exact)
         for ky in range(w.shape[0]):
             for kx in range(w.shape[1]):
-                acc += (taps[:, :, ky, kx, :].astype(np.float64) - zero)[..., None] * w[ky, kx]
+                acc += (taps[:, :, ky, kx, :].astype(exact) - exact(zero))[..., None] * w[ky, kx]
         acc = acc.reshape(1, *taps.shape[:2], -1)
         return (self.finish(tensors, acc, inputs[2] if self.bias is not None else None),)
 
