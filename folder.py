@@ -158,7 +158,7 @@ def read(folder: Path) -> Stored:
                 hint=_AGAIN,
             )
         return _stored(folder, content["model"], content["options"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as e:
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as e:
         raise UserError(f"{path} is damaged", found=str(e) or type(e).__name__, hint=_AGAIN) from e
 
 
@@ -166,13 +166,18 @@ def _stored(folder: Path, model: Any, options: Any) -> Stored:
     """Raises ValueError and its like for values of wrong types."""
     shapes = {str(n): tuple(int(v) for v in s) for n, s in options["input_shapes"].items()}
     mode: InputMode = "extern" if options["input_mode"] == "extern" else "arena"
-    board, name = str(options["board"]), options["name"]
+    board, name, file = str(options["board"]), options["name"], str(model["file"])
+    if "\0" in board + file:
+        raise ValueError("a file name holds a null character")
     if not isinstance(name, str | None):
         raise ValueError(f"name is {name!r}")
     if board.endswith(".toml"):
         board = os.fspath(folder / Path(board).name)
+    path = folder / Path(file).name
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(f"{path.name} is not a regular file")  # reading a pipe or a device never ends
     return Stored(
-        model=folder / Path(str(model["file"])).name,
+        model=path,
         model_name=str(model["name"]),
         sha256=str(model["sha256"]),
         options=Options(board, name, mode, bool(options["io_int8"]), shapes),

@@ -106,7 +106,7 @@ class TflmReference:
         with _captured_stderr() as reason:
             try:
                 for index, x in enumerate(inputs):
-                    self._interpreter.set_input(np.ascontiguousarray(x), index)
+                    self._interpreter.set_input(np.asarray(x, order="C"), index)
                 self._interpreter.invoke()
                 return tuple(
                     np.array(self._interpreter.get_output(i)) for i in range(len(self.graph.outputs))

@@ -22,7 +22,7 @@ MAX_TABLES = 100_000
 Offsets only lead forward, so nothing can cycle. A network of 1000 operators has about 10,000 tables."""
 
 MAX_ITEMS = 1 << 22
-"""Elements of all vectors wider than a byte, which are copied into Python objects when read."""
+"""Characters of all strings and elements of all vectors wider than a byte, which are copied when read."""
 
 
 class FlatbufferError(ValueError):
@@ -125,13 +125,17 @@ class _Walk:
         length = self.u32(start, what)
         self.need(start + 4, length * size, (*what, f"({length} elements)"))
         if size > 1:
-            self.items_left -= length
-            if self.items_left < 0:
-                raise self.error(what, f"needs more than {MAX_ITEMS} vector elements in all")
+            self.copied(length, what)
         return length
 
-    def fields(self, pos: int, what: What) -> tuple[tuple[int, ...], int]:
-        """Field offsets by slot and the inline size of the table at byte `pos`."""
+    def copied(self, items: int, what: What) -> None:
+        """Account for what becomes Python objects; many tables may share one vector or string."""
+        self.items_left -= items
+        if self.items_left < 0:
+            raise self.error(what, f"needs more than {MAX_ITEMS} characters and vector elements in all")
+
+    def fields(self, pos: int, slots: int, what: What) -> tuple[tuple[int, ...], int]:
+        """Offsets of at most `slots` fields and the inline size of the table at byte `pos`."""
         self.need(pos, 4, what)
         vtable = pos - int(_I32.unpack_from(self.data, pos)[0])
         self.need(vtable, 4, ("vtable of", *what))
@@ -140,7 +144,8 @@ class _Walk:
             raise self.error(("vtable of", *what), f"has {size} bytes")
         self.need(vtable, size, ("vtable of", *what))
         self.need(pos, inline, what)
-        return struct.unpack_from(f"<{size // 2 - 2}H", self.data, vtable + 4), inline
+        count = min(size // 2 - 2, slots)
+        return struct.unpack_from(f"<{count}H", self.data, vtable + 4), inline
 
     def table(self, pos: int, table: Table, depth: int, index: int | None = None) -> None:
         """Check the table at byte `pos` and everything below it."""
@@ -148,7 +153,7 @@ class _Walk:
         self.tables_left -= 1
         if self.tables_left < 0 or depth > MAX_DEPTH:
             raise self.error(what, f"needs more than {MAX_TABLES} tables or {MAX_DEPTH} levels")
-        offsets, inline = self.fields(pos, what)
+        offsets, inline = self.fields(pos, max(table.slots, default=-1) + 1, what)
         for slot, kind in table.slots.items():
             offset = offsets[slot] if slot < len(offsets) else 0
             if offset == 0:
@@ -174,7 +179,7 @@ class _Walk:
     def slot(self, at: int, kind: Slot, what: What, depth: int) -> None:
         """Check one present field stored at byte `at`."""
         if isinstance(kind, Text):
-            self.vector(at, 1, what)
+            self.copied(self.vector(at, 1, what), what)
         elif isinstance(kind, Vector):
             self.vector(at, kind.size, what)
         elif isinstance(kind, Table):

@@ -87,7 +87,7 @@ _SLACK_BYTES = {"leaf": 0, "framed": 16, "huge": 16, "chosen": 16, "library": 96
         "generic-cortex-m4",
         "generic-cortex-m7",
         "generic-cortex-m33",
-        board_called("generic-cortex-m55"),
+        "generic-cortex-m55",
         "generic-rv32imc",
         "generic-rv32gcv",
         "generic-rv64gcv",
@@ -182,7 +182,7 @@ int guest_main(void)
     return pick(v[0], v[1]);
 }
 """.replace("CONDITION", condition),
-        board_called("generic-cortex-m55"),
+        "generic-cortex-m55",
         tmp_path,
     )
     assert stack_bytes(program, "guest_main") >= 16

@@ -218,9 +218,11 @@ def test_a_constant_of_the_wrong_size_is_an_error() -> None:
 
 
 def test_a_huge_state_is_refused_before_it_is_allocated() -> None:
-    shape = (1, 1 << 30)
+    shape = (1, 1 << 26)
     out = OutSubgraph(
-        [OutTensor("h", (), TYPE.RESOURCE), int8("y", shape), int8("x")], inputs=(2,), outputs=(1,)
+        [OutTensor("h", (), TYPE.RESOURCE), OutTensor("y", shape, TYPE.FLOAT32), int8("x")],
+        inputs=(2,),
+        outputs=(1,),
     )
     handle = ("VarHandleOptions", {"Container": "", "SharedName": "v"})
     out.ops = [OutOp(CODE.VAR_HANDLE, (), (0,), 1, handle), OutOp(CODE.READ_VARIABLE, (0,), (1,))]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import patchloom
 import pytest
+from emulation_support import board_called, need, need_host
 from patchloom.emulation.sequences import _boots
 from patchloom.errors import UserError
 from patchloom.ir import evaluate, initial_state
@@ -23,6 +24,10 @@ def wake_word(tmp_path_factory: pytest.TempPathFactory) -> patchloom.api.Compile
 def test_sequences_of_unequal_length_equal_the_reference_run_from_its_initial_state(
     wake_word, on: str
 ) -> None:  # type: ignore[no-untyped-def]
+    if on == "host":
+        need_host()
+    else:
+        need(board_called("nrf52840dk"))
     graph = wake_word.library.graph
     rng = np.random.default_rng(1)
     sequences = [rng.integers(-128, 128, (n, 1, 3, 40)).astype(np.int8) for n in (3, 9, 1, 6)]

@@ -65,7 +65,7 @@ if ! [ "$venv/.patchloom-installed" -nt pyproject.toml ]; then
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
-    echo "going on without: ${missing[*]}. What needs them says so; tests of it are skipped." >&2
+    echo "going on without: ${missing[*]}. What needs them says so, and its tests are skipped (a C compiler, cc, is needed by most)." >&2
 else
     touch "$venv/.patchloom-ready"
 fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from .tensors import Unsupported, as_int8, constant_data, dtype_of, quant_of, si
 
 MAX_STATE_BYTES = 64 << 20
 """States are allocated by the importer; no microcontroller has this much."""
+
+MAX_VALUES = 1 << 29
+"""Elements of all computed values together, which the reference keeps at once."""
 
 _ACTIVATIONS = {
     tflite.ActivationFunctionType.NONE: Activation.NONE,
@@ -93,6 +97,7 @@ class GraphBuilder:
         self.labels: dict[str, str] = {}
         self.violations: list[Violation] = []
         self.op_names = tensor_names([])[0]
+        self.values_left = MAX_VALUES
         self.read_left = (64 << 20) + 64 * sum(t.data.size for t in graph.tensors if t.data is not None)
 
     def run(self, converters: Mapping[int, Converter]) -> None:
@@ -278,6 +283,11 @@ class OpImport:
         for y, shape in zip(op.outputs, op.infer(tensors), strict=True):
             if problem := size_problem(shape):
                 raise Unsupported(problem, f"output {list(shape)}")
+            self.builder.values_left -= prod(shape)
+            if self.builder.values_left < 0:
+                raise Unsupported(
+                    f"values have at most {MAX_VALUES} elements in all", f"output {list(shape)}"
+                )
             tensors[y] = replace(tensors[y], shape=shape)
         for index in self.raw.outputs:
             if self.builder.names[index] in op.outputs:

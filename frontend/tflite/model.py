@@ -13,8 +13,9 @@ from ..flatbuffer_verifier import FlatbufferError, verify_flatbuffer
 from .schema import IDENTIFIER, MODEL
 
 MAX_RANK = 8
-MAX_ELEMENTS = 2**31 - 1
-"""Elements of one tensor; sizes are computed as Python integers and checked before any allocation."""
+MAX_ELEMENTS = 1 << 26
+"""Elements of one tensor: more than any microcontroller holds, and few enough for the reference on a
+desktop. Sizes are computed as Python integers and checked before any allocation."""
 
 OPERATOR_NAMES = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
 TYPE_NAMES = {code: name for name, code in vars(tflite.TensorType).items() if isinstance(code, int)}

@@ -15,10 +15,14 @@ from ...ir.ops.max_pool2d import MaxPool2D
 from ...ir.ops.transpose_conv import TransposeConv
 from ...ir.window import same_padding
 from .builder import Converter, OpImport
+from .model import MAX_ELEMENTS
 from .tensors import Unsupported
 
 MAX_STEP = 1 << 16
-"""Strides, dilations and kernel sizes above this are absurd."""
+"""Strides, dilations, kernel sizes and the rows or columns a window spans: more is absurd."""
+
+MAX_TAPS = 1 << 16
+"""Elements of a kernel per channel."""
 
 Pair = tuple[int, int]
 
@@ -34,13 +38,18 @@ def window(
 ) -> Window:
     """SAME and VALID as explicit paddings; `size` is that of the input, or of a transposed op's output."""
     _steps("kernel sizes", *kernel)
+    if kernel[0] * kernel[1] > MAX_TAPS:
+        raise Unsupported(f"a kernel has at most {MAX_TAPS} elements", f"{kernel[0]}x{kernel[1]}")
     stride = _steps("strides", options.StrideH(), options.StrideW())
     plain = Window(kernel, stride, _steps("dilations", *dilation))
+    _steps("rows and columns a dilated kernel spans", *plain.extent)
     if options.Padding() == tflite.Padding.VALID:
         return plain
     if options.Padding() != tflite.Padding.SAME:
         raise Unsupported("padding is SAME or VALID", str(options.Padding()))
     rows, columns = (same_padding(n, e, s) for n, e, s in zip(size, plain.extent, stride, strict=True))
+    if (padded := (size[0] + sum(rows)) * (size[1] + sum(columns))) > MAX_ELEMENTS:
+        raise Unsupported(f"a padded input has at most {MAX_ELEMENTS} elements", f"{padded} per channel")
     return Window(kernel, stride, dilation, (rows, columns))
 
 
@@ -84,9 +93,12 @@ def _transpose_conv(op: OpImport) -> None:
     shape = op.ints(0, "the output shape", 4)
     if len(shape) != 4:
         raise Unsupported("the output shape has 4 entries", str(list(shape)))
-    kernel = op.shape4(1)[1:3]
+    kernel, x = op.shape4(1)[1:3], op.shape4(2)
     size = (shape[1], shape[2])
     w = window(op, o, size, (kernel[0], kernel[1]))
+    whole = ((x[1] - 1) * w.stride[0] + kernel[0]) * ((x[2] - 1) * w.stride[1] + kernel[1])
+    if whole > MAX_ELEMENTS:
+        raise Unsupported(f"an input spread out has at most {MAX_ELEMENTS} elements", f"{whole} per channel")
     op.emit(TransposeConv(op.name(), op.x(2), op.x(1), op.optional(3), op.y(), w, size, op.activation(o)))
 
 

@@ -16,6 +16,9 @@ MAX_TRIALS = 30
 BLOCKED_LIMIT = 50_000
 """Steps of the exact clique search per component before it settles for the largest block."""
 
+DEPTH_LIMIT = 200
+"""Nested steps of that search; each is a Python frame."""
+
 
 @dataclass(frozen=True)
 class Packing:
@@ -148,42 +151,56 @@ def lower_bound(overlaps: Overlaps, pinned: Collection[str] = ()) -> int:
     """
     blocks = [b for b in overlaps.time.blocks.values() if b.name not in pinned and b.size]
     unit = overlaps.need.alignment
-    apart = {pair for pair, distances in overlaps.distances.items() if not distances}
+    linked: Links = {b.name: set() for b in blocks}
+    for (a, b), distances in overlaps.distances.items():
+        if distances and a in linked and b in linked:
+            linked[a].add(b)
+            linked[b].add(a)
     best = 0
     for step in sorted({b.start for b in blocks}):
-        needed = [b for b in blocks if b.start <= step <= b.end]
-        best = max(best, sum(_heaviest_set(part, apart, unit) for part in _components(needed, apart)))
+        needed = {b.name: b for b in blocks if b.start <= step <= b.end}
+        best = max(best, sum(_heaviest_set(part, linked, unit) for part in _components(needed, linked)))
     return best
 
 
-def _separate(a: Block, b: Block, apart: set[tuple[str, str]]) -> bool:
-    return (a.name, b.name) in apart or (b.name, a.name) in apart
+Links = dict[str, set[str]]
+"""Per block, those it may overlap while both are needed."""
 
 
-def _components(needed: list[Block], apart: set[tuple[str, str]]) -> list[list[Block]]:
+def _components(needed: dict[str, Block], linked: Links) -> list[list[Block]]:
     """Blocks connected by being allowed to overlap; blocks of different components never do."""
     parts: list[list[Block]] = []
-    for block in needed:
-        touching = [p for p in parts if any(not _separate(block, other, apart) for other in p)]
-        parts = [p for p in parts if not any(p is t for t in touching)]
-        parts.append([block, *(b for p in touching for b in p)])
+    left = dict.fromkeys(needed)
+    while left:
+        part, waiting = list[Block](), [left.popitem()[0]]
+        while waiting:
+            name = waiting.pop()
+            part.append(needed[name])
+            new = [n for n in linked[name] if n in left]
+            waiting += new
+            for n in new:
+                del left[n]
+        parts.append(part)
     return parts
 
 
-def _heaviest_set(part: list[Block], apart: set[tuple[str, str]], unit: int) -> int:
+def _heaviest_set(part: list[Block], linked: Links, unit: int) -> int:
     """Weight of the heaviest set of blocks that are pairwise apart (exact up to a step limit)."""
     budget = BLOCKED_LIMIT
 
-    def search(candidates: list[Block]) -> int:
+    def search(candidates: list[Block], depth: int) -> int:
         nonlocal budget
         budget -= 1
-        if not candidates or budget < 0:
+        names = {b.name for b in candidates}
+        if all(linked[n].isdisjoint(names) for n in names):
+            return sum(round_up(b.size, unit) for b in candidates)
+        if budget < 0 or depth > DEPTH_LIMIT:
             return 0
         first, rest = candidates[0], candidates[1:]
-        compatible = [b for b in rest if _separate(first, b, apart)]
-        taken = round_up(first.size, unit) + search(compatible)
+        compatible = [b for b in rest if b.name not in linked[first.name]]
+        taken = round_up(first.size, unit) + search(compatible, depth + 1)
         if len(compatible) == len(rest):
             return taken
-        return max(taken, search(rest))
+        return max(taken, search(rest, depth + 1))
 
-    return search(sorted(part, key=lambda b: (-b.size, b.name)))
+    return search(sorted(part, key=lambda b: (-b.size, b.name)), 0)

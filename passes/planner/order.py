@@ -13,6 +13,9 @@ from .livebytes import LiveBytes, ancestors_of, bits
 STATE_LIMIT = 10_000
 """Sets of executed ops the exact search looks at; about two seconds."""
 
+MOVES_PER_STATE = 10
+"""Next ops looked at per set, on average, before the search stops early: wide graphs have hundreds."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -29,8 +32,9 @@ class Order:
 def order(need: Demand, limit: int = STATE_LIMIT) -> Order:
     """The order of minimal peak; the graph's own order when no other is better.
 
-    Exact unless the search looks at more than `limit` sets of executed ops; then it is the best order
-    found, and `lower_bound_bytes` tells how far from optimal it can be at most.
+    Exact unless the search looks at more than `limit` sets of executed ops, or at MOVES_PER_STATE times
+    as many next ops; then it is the best order found, and `lower_bound_bytes` tells how far from optimal
+    it can be at most.
     """
     search = _Search(LiveBytes(need))
     given = tuple(range(len(need.graph.ops)))
@@ -111,16 +115,19 @@ class _Search:
         heap = [(self.floor, 0, 0, self.memory.start, self.ready(0))]
         came: dict[int, tuple[int, int]] = {}
         closed: set[int] = set()
+        moves_left = MOVES_PER_STATE * limit
         while heap:
             peak, _, done, live, ready = heappop(heap)
             if done == full:
                 return self._way(came, done), peak
             if done in closed:
                 continue
-            if len(closed) == limit:
+            if len(closed) == limit or moves_left < 0:
                 return self._rescue(came, [(peak, 0, done, live, ready), *heap], ceiling), peak
             closed.add(done)
-            for t, needed, after in self._moves(peak, done, live, ready):
+            moves = self._moves(peak, done, live, ready)
+            moves_left -= len(moves)
+            for t, needed, after in moves:
                 then = done | 1 << t
                 worst = max(peak, needed)
                 if worst < ceiling and then not in closed and worst < came.get(then, (ceiling, 0))[0]:

@@ -33,8 +33,8 @@ static void pl_conv2d_s8w16(const void *const *rows, int8_t *y, const pl_conv2d_
             for (int32_t ky = 0; ky < p->kernel_h; ky++) {
                 int32_t ix = ox * p->stride_w - p->pad_left;
                 for (int32_t kx = 0; kx < p->kernel_w; kx++, ix += p->dilation_w) {
-                    const int8_t *x = (const int8_t *)rows[ky] + ix * p->in_c + c0;
                     const int inside = ix >= 0 && ix < p->in_w;
+                    const int8_t *x = (const int8_t *)rows[ky] + (inside ? ix * p->in_c + c0 : 0);
                     for (int32_t i = 0; i < p->group_c; i++) {
                         acc += (inside ? x[i] : p->x_zero) * *w++;
                     }
