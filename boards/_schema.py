@@ -113,6 +113,8 @@ def _is_kind(value: object, kind: type) -> bool:
 
 def parse(path: Path, source: str) -> dict[str, Any]:
     """The TOML document at `path`. Raises UserError where it cannot be read or is no TOML."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe or a device may never end
+        raise UserError(f"{source}: is not a regular file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

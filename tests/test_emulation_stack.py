@@ -182,7 +182,7 @@ int guest_main(void)
     return pick(v[0], v[1]);
 }
 """.replace("CONDITION", condition),
-        "generic-cortex-m55",
+        board_called("generic-cortex-m55"),
         tmp_path,
     )
     assert stack_bytes(program, "guest_main") >= 16

@@ -14,7 +14,8 @@ missing_packages() {
     missing=()
     local package
     for package in "$@"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+            missing+=("$package")
     done
 }
 
@@ -38,8 +39,8 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
         missing_packages "$@"
     fi
     if [ "${#missing[@]}" -gt 0 ]; then
-        printf 'Debian packages are missing. As root, run\n\n    apt-get install --no-install-recommends %s\n\nand then make again.\n' \
-            "${missing[*]}" >&2
+        printf '%s\n' "Debian packages are missing. As root, run" "" \
+            "    apt-get install --no-install-recommends ${missing[*]}" "" "and then make again." >&2
     fi
 else
     for program in "${programs[@]}"; do
@@ -65,7 +66,8 @@ if ! [ "$venv/.patchloom-installed" -nt pyproject.toml ]; then
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
-    echo "going on without: ${missing[*]}. What needs them says so, and its tests are skipped (a C compiler, cc, is needed by most)." >&2
+    echo "going on without: ${missing[*]}. What needs them says so, and its tests are skipped" \
+        "(but most tests need a C compiler, cc)." >&2
 else
     touch "$venv/.patchloom-ready"
 fi
