@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,14 @@ from patchloom.ir import DType
 from patchloom.ir.ops.reshape import Reshape
 
 BOARD = "nrf52840dk"
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT interrupts as in a terminal; jobs started in the background inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
@@ -328,6 +336,7 @@ def test_a_failure_while_writing_leaves_the_old_folder_intact(
     assert tree(copy.parent) == before
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("renames", [1, 2])
 def test_ctrl_c_while_the_folder_is_replaced_leaves_the_old_one(
     renames: int, model: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
@@ -348,6 +357,7 @@ def test_ctrl_c_while_the_folder_is_replaced_leaves_the_old_one(
     assert tree(copy.parent) == before
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_measuring_writes_nothing(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
