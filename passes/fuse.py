@@ -105,8 +105,14 @@ def cancel_quantize(site: Site, op: Op) -> Change | None:
     if not isinstance(first, Dequantize | Quantize) or not site.stored_alike(first.x, op.y):
         return None
     narrow = site[first.x].dtype in (DType.INT8, DType.UINT8, DType.INT16)
-    lossless = isinstance(first, Dequantize) or _only_shifts(site, first)
+    lossless = _stays_finite(site, first.x) if isinstance(first, Dequantize) else _only_shifts(site, first)
     return remove_copy(site, op, first.x, op.y) if narrow and lossless else None
+
+
+def _stays_finite(site: Site, x: str) -> bool:
+    """Whether float32 holds every real value of `x`: scales near its largest number do not allow it."""
+    quant = site[x].quant
+    return quant is not None and quant.s < 2.0**100
 
 
 def _only_shifts(site: Site, op: Quantize) -> bool:
