@@ -112,13 +112,24 @@ class Softmax(Op):
         return (self._int8(tensors, differences),)
 
     def _int8(self, tensors: Tensors, differences: np.ndarray) -> np.ndarray:
-        y = tensors[self.y]
-        low, high = y.dtype.integer_range
+        low, high = tensors[self.y].dtype.integer_range
+        e, scale, shift = self._shares(tensors, differences)
+        return np.clip(rounding_shift_right(doubling_high_mul(e, scale), shift) + low, low, high)
+
+    def _shares(self, tensors: Tensors, differences: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Exponentials, the reciprocal of their sum, and the right shift of their products, of int8 x."""
         e = self.exponentials(tensors).astype(np.int64)[differences]
         total = rounding_shift_right(e, _ACCUMULATOR_BITS).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal(total, _ACCUMULATOR_BITS)
-        share = rounding_shift_right(doubling_high_mul(e, scale), bits + 31 - 8 * y.dtype.itemsize)
-        return np.clip(share + low, low, high)
+        return e, scale, bits + 31 - 8 * tensors[self.y].dtype.itemsize
+
+    def largest_shift(self, tensors: Tensors, x: np.ndarray) -> int:
+        """Right shift at the end for int8 `x`, the largest of all rows.
+
+        TFLM asserts that it is at most 31 and ends the process otherwise, as for 512 equal elements.
+        """
+        differences = x.max(axis=-1, keepdims=True).astype(np.int64) - x
+        return int(self._shares(tensors, differences)[2].max())
 
     def _int16(self, tensors: Tensors, differences: np.ndarray) -> np.ndarray:
         multiplier, shift = self.multiplier(tensors)

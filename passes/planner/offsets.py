@@ -13,8 +13,8 @@ from .lives import Block
 MAX_TRIALS = 30
 """Alias choices tried; each costs one greedy placement."""
 
-BLOCKED_LIMIT = 50_000
-"""Steps of the exact clique search per component before it settles for the largest block."""
+BLOCKED_LIMIT = 1_000_000
+"""Blocks looked at by the exact clique search per component before it settles for what it found."""
 
 DEPTH_LIMIT = 200
 """Nested steps of that search; each is a Python frame."""
@@ -190,7 +190,7 @@ def _heaviest_set(part: list[Block], linked: Links, unit: int) -> int:
 
     def search(candidates: list[Block], depth: int) -> int:
         nonlocal budget
-        budget -= 1
+        budget -= 1 + len(candidates)
         names = {b.name for b in candidates}
         if all(linked[n].isdisjoint(names) for n in names):
             return sum(round_up(b.size, unit) for b in candidates)
