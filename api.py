@@ -28,6 +28,7 @@ from .ir import Graph, Op, to_text
 from .ir.ops import OPS
 from .passes import PASSES, run_passes
 from .passes.io_int8 import io_int8 as strip_io
+from .passes.planner.choose import Goal
 from .passes.planner.demand import InputMode
 
 __all__ = [
@@ -78,6 +79,7 @@ def compile(
     input_mode: InputMode = "arena",
     io_int8: bool = False,
     input_shapes: Shapes | None = None,
+    goal: Goal = "latency",
     max_ram: int | None = None,
     max_flash: int | None = None,
     verify_passes: bool = False,
@@ -85,6 +87,7 @@ def compile(
     """Compile `model` for `board` into the folder `out`, which is replaced as a whole.
 
     board                profile name, or the path of a profile (.toml)
+    goal                 what kernels are chosen for: fewest cycles, least RAM or least flash
     max_ram, max_flash   bytes to stay within, beside the board's own memories
     verify_passes        check the IR after every pass, and replay the plan
     Raises UserError: bad model or options (exit code 2), does not fit (exit code 1); nothing is written then.
@@ -92,7 +95,7 @@ def compile(
     model, out = Path(model), Path(out)
     folder.check_target(out)
     target = boards.load(board)
-    options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}))
+    options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}), goal, max_ram, max_flash)
     library = build_library(model, options, verify_passes)
     check_fits(library, target, None, max_ram, max_flash)
     footprint = measure(library, target)

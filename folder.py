@@ -13,6 +13,7 @@ from typing import Any
 from . import __version__
 from .codegen.pipeline import Options
 from .errors import UserError
+from .passes.planner.choose import GOALS
 from .passes.planner.demand import InputMode
 
 MANIFEST = "patchloom.json"
@@ -119,6 +120,9 @@ def manifest(
             "input_mode": options.input_mode,
             "io_int8": options.io_int8,
             "input_shapes": {n: list(s) for n, s in options.input_shapes.items()},
+            "goal": options.goal,
+            "max_ram": options.max_ram,
+            "max_flash": options.max_flash,
         },
         "files": sorted(files),
         "figures": figures,
@@ -166,6 +170,8 @@ def _stored(folder: Path, model: Any, options: Any) -> Stored:
     """Raises ValueError and its like for values of wrong types."""
     shapes = {str(n): tuple(int(v) for v in s) for n, s in options["input_shapes"].items()}
     mode: InputMode = "extern" if options["input_mode"] == "extern" else "arena"
+    goal = GOALS[GOALS.index(options["goal"])]
+    limits = [None if options[k] is None else int(options[k]) for k in ("max_ram", "max_flash")]
     board, name, file = str(options["board"]), options["name"], str(model["file"])
     if "\0" in board + file:
         raise ValueError("a file name holds a null character")
@@ -180,5 +186,5 @@ def _stored(folder: Path, model: Any, options: Any) -> Stored:
         model=path,
         model_name=str(model["name"]),
         sha256=str(model["sha256"]),
-        options=Options(board, name, mode, bool(options["io_int8"]), shapes),
+        options=Options(board, name, mode, bool(options["io_int8"]), shapes, goal, *limits),
     )

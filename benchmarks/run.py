@@ -1,9 +1,11 @@
-"""Measure the reference models on the emulated Cortex-M4 and keep the figures in results.json and README.md.
+"""Measure networks on the emulated cores and keep the figures in results.json and README.md.
 
-    python benchmarks/run.py [--models FOLDER] [--only NAME ...] [--check]
+    python benchmarks/run.py [--models FOLDER] [--only NAME ...] [--core CORE ...] [--check]
 
---check changes nothing and fails (exit code 1) when a committed count got worse by more than 1 %, or
-when the counts cannot be compared because results.json lacks the model.
+Measured are the networks of networks.py, which need no files, and the reference models where FOLDER holds
+them; models of more than 20 million MACs on the cores that can run them in reasonable time only. --check
+changes nothing and fails (exit code 1) when a committed count got worse by more than 1 %, or when
+results.json lacks a network or core.
 """
 
 from __future__ import annotations
@@ -13,23 +15,39 @@ import hashlib
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import patchloom
+from networks import NETWORKS
 from patchloom import boards
 from patchloom.api import lcg_samples
 from patchloom.emulation.harness import build, execute
 from patchloom.errors import UserError
+from patchloom.export.tflite import to_tflite
 from patchloom.ir import DType, Graph
 from rich.progress import track
+from tables import tables
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent.parent / "shared" / "models"
 RESULTS = HERE / "results.json"
-BOARD = "generic-cortex-m4"
+CORES = (
+    "cortex-m4",
+    "cortex-m55",
+    "cortex-m3",
+    "cortex-m0plus",
+    "rv32imc",
+    "cortex-m0",
+    "cortex-m7",
+    "cortex-m33",
+)
+CORES += ("rv32gcv",)
+LARGE_CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+LARGE_MACS = 20_000_000
 WORSE = 1.01
-COUNTS = ("arena_bytes", "state_bytes", "code_bytes", "stack_bytes", "m4_instructions", "m4_cycles")
+COUNTS = ("arena_bytes", "state_bytes", "code_bytes", "stack_bytes", "weight_bytes", "instructions", "cycles")
 
 
 def wake_word_models() -> list[Path]:
@@ -48,89 +66,86 @@ def is_integer(graph: Graph) -> bool:
     return floats <= len(graph.inputs) + len(graph.outputs)
 
 
-def output_sha256(compiled: patchloom.api.Compiled) -> str:
-    """First 16 hex digits of the SHA-256 of the output bytes for the pseudo-random input, on the M4."""
+def output_sha256(compiled: patchloom.api.Compiled, board: str) -> str:
+    """First 16 hex digits of the SHA-256 of the output bytes for the pseudo-random input, on the core."""
     library = compiled.library
     with tempfile.TemporaryDirectory() as work:
         program = build(
-            compiled.folder, library.view, library.graph, boards.load(BOARD), Path(work), hooked=False
+            compiled.folder, library.view, library.graph, boards.load(board), Path(work), hooked=False
         )
         outcome = execute(program, lcg_samples(library.graph), checks=False)
     outputs = outcome.samples[0].outputs
     return hashlib.sha256(b"".join(outputs[n].tobytes() for n in library.graph.outputs)).hexdigest()[:16]
 
 
-def measure(model: Path) -> dict[str, Any] | None:
-    """Figures of one model, None for float models."""
-    if not is_integer(patchloom.load(model)):
-        return None
+def measure(model: Path, core: str) -> dict[str, Any]:
+    """Figures of one model on one core."""
+    board = f"generic-{core}"
     with tempfile.TemporaryDirectory() as work:
-        compiled = patchloom.compile(model, BOARD, Path(work) / "lib")
+        compiled = patchloom.compile(model, board, Path(work) / "lib")
         profile = patchloom.profile(compiled.folder)
         figures = compiled.figures()
         keys = (
-            "macs",
             "arena_bytes",
             "state_bytes",
             "ram_bytes",
             "weight_bytes",
             "code_bytes",
             "stack_bytes",
+            "macs",
         )
         return {
             **{k: figures[k] for k in keys},
             "stack_measured_bytes": profile.stack_measured_bytes,
-            "m4_instructions": profile.instructions,
-            "m4_cycles": profile.cycles,
-            "output_sha256": output_sha256(compiled),
+            "instructions": profile.instructions,
+            "cycles": profile.cycles,
+            "cycle_model": profile.cycle_model,
+            "output_sha256": output_sha256(compiled, board),
         }
 
 
-def table(results: dict[str, Any], peers: dict[str, Any]) -> str:
-    """The Markdown table of README.md."""
-    columns = ["model", "arena", "TFLM", "ratio", "state", "weights", "code", "stack"]
-    columns += ["M4 instructions", "TFLM", "M4 cycles", "TFLM", "ratio"]
-    lines = [f"| {' | '.join(columns)} |", "|---" + "|---:" * (len(columns) - 1) + "|"]
-    known = peers["tflm_cmsis_nn"]["models"]
-    for name, r in sorted(results.items()):
-        p = known.get(name, {})
-
-        def peer(key: str, p: dict[str, Any] = p) -> str:
-            return f"{p[key]:,}" if key in p else ""
-
-        def ratio(ours: int, key: str, p: dict[str, Any] = p) -> str:
-            return f"{ours / p[key]:.2f}" if key in p else ""
-
-        cells = [
-            name,
-            f"{r['arena_bytes']:,}",
-            peer("arena_bytes"),
-            ratio(r["arena_bytes"], "arena_bytes"),
-            f"{r['state_bytes']:,}",
-            f"{r['weight_bytes']:,}",
-            f"{r['code_bytes']:,}",
-            f"{r['stack_bytes']:,}",
-            f"{r['m4_instructions']:,}",
-            peer("m4_instructions"),
-            f"{r['m4_cycles']:,}",
-            peer("m4_cycles"),
-            ratio(r["m4_cycles"], "m4_cycles"),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def measure_all(model: Path, cores: Sequence[str]) -> dict[str, Any] | None:
+    """Figures of one model by core, None for float models."""
+    graph = patchloom.load(model)
+    if not is_integer(graph):
+        return None
+    chosen = [c for c in cores if graph.macs <= LARGE_MACS or c in LARGE_CORES]
+    return {"macs": graph.macs, "cores": {core: measure(model, core) for core in chosen}}
 
 
 def worse(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Counts that grew by more than 1 %."""
     found = []
-    for name, figures in new.items():
-        if name not in old:
-            found.append(f"{name}: not in results.json")
-            continue
-        found += [
-            f"{name}: {k} {old[name][k]} -> {figures[k]}" for k in COUNTS if figures[k] > old[name][k] * WORSE
-        ]
+    for name, entry in new.items():
+        for core, figures in entry["cores"].items():
+            before = old.get(name, {}).get("cores", {}).get(core)
+            if before is None:
+                found.append(f"{name} on {core}: not in results.json")
+                continue
+            found += [
+                f"{name} on {core}: {k} {before[k]} -> {figures[k]}"
+                for k in COUNTS
+                if figures[k] is not None and (before[k] is None or figures[k] > before[k] * WORSE)
+            ]
     return found
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The figures of `new` in the place of the old ones."""
+    both = dict(old)
+    for name, entry in new.items():
+        both[name] = entry | {"cores": old.get(name, {}).get("cores", {}) | entry["cores"]}
+    return both
+
+
+def builtin_models(folder: Path) -> list[Path]:
+    """The networks of networks.py as files."""
+    paths = []
+    for network in NETWORKS:
+        graph = network()
+        paths.append(folder / f"{graph.name}.tflite")
+        paths[-1].write_bytes(to_tflite(graph))
+    return paths
 
 
 def main() -> int:
@@ -140,37 +155,38 @@ def main() -> int:
     )
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--core", nargs="*", default=CORES)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     if not args.models.is_dir():
-        print(f"the reference models are not there: {args.models} (give --models)", file=sys.stderr)
-        return 2
-    models = [
-        m
-        for m in [*sorted(args.models.glob("*.tflite")), *wake_word_models()]
-        if not args.only or m.stem in args.only
-    ]
+        print(
+            f"without the reference models, which are not in {args.models} (give --models)", file=sys.stderr
+        )
     old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     new: dict[str, Any] = {}
-    for model in track(models, description="measuring"):
-        try:
-            figures = measure(model)
-        except UserError as e:
-            print(f"{model.stem}: {e}", file=sys.stderr)
-            return 1
-        if figures:
-            new[model.stem] = figures
+    with tempfile.TemporaryDirectory() as work:
+        models = [*builtin_models(Path(work)), *sorted(args.models.glob("*.tflite")), *wake_word_models()]
+        chosen = [m for m in models if not args.only or m.stem in args.only]
+        for model in track(chosen, description="measuring"):
+            try:
+                figures = measure_all(model, args.core)
+            except UserError as e:
+                print(f"{model.stem}: {e}", file=sys.stderr)
+                return 1
+            if figures:
+                new[model.stem] = figures
     if args.check:
         problems = worse(old, new)
         print("\n".join(problems) or f"{len(new)} models are as committed or better")
         return 1 if problems else 0
-    merged = {**old, **new} if args.only else new
-    RESULTS.write_text(json.dumps(merged, indent=2, sort_keys=True) + "\n")
+    both = merged(old, new)
+    RESULTS.write_text(json.dumps(both, indent=1, sort_keys=True) + "\n")
     peers = json.loads((HERE / "peers.json").read_text())
     readme = HERE / "README.md"
     before, marker, _ = readme.read_text().partition("<!-- table -->\n")
-    readme.write_text(before + marker + table(merged, peers))
-    print(table(merged, peers))
+    text = tables(both, peers)
+    readme.write_text(before + marker + text)
+    print(text)
     return 0
 
 

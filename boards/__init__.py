@@ -16,7 +16,7 @@ from ._schema import Key, Reader, parse
 
 _FOLDER = Path(__file__).parent
 
-FEATURES = ("dsp", "mve", "fpu-sp", "fpu-dp", "unaligned")
+FEATURES = ("dsp", "mve", "rvv", "fpu-sp", "fpu-dp", "unaligned")
 KINDS = ("sram", "flash")
 MACHINES = (
     "mps2-an385",
@@ -64,17 +64,14 @@ class Emulator:
 class Core:
     """What one instruction set offers, on whatever board.
 
-    features        ISA features a board with this core may have
-    macs_per_cycle  int8 multiply-accumulates per cycle of the portable C kernels, inner loop
-    measured        False while `macs_per_cycle` is an estimate; `basis` says where it comes from
+    features     ISA features a board with this core may have
+    timed_like   the core whose cost tables it uses, "" for its own
     """
 
     name: str
     architecture: str
     features: frozenset[str]
-    macs_per_cycle: float
-    measured: bool
-    basis: str
+    timed_like: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Board:
     """One board profile.
 
     core               e.g. "cortex-m4", "rv32imc"; one of core_names()
-    features           ISA features kernels may use: "dsp", "mve", "fpu-sp", "fpu-dp", "unaligned"
+    features           ISA features of this board: "dsp", "mve", "rvv", "fpu-sp", "fpu-dp", "unaligned"
     regions            memories; the first SRAM region is the largest and holds arena, data and stack unless a
                        plan says otherwise
     real               False for `generic-<core>` profiles, which are no board one can buy
@@ -100,6 +97,11 @@ class Board:
     emulator: Emulator
     sources: tuple[str, ...]
     flash_wait_states: int | None = None
+
+    @property
+    def isa(self) -> frozenset[str]:
+        """What kernels may require: the features, and the family of instruction sets: "arm" or "riscv"."""
+        return self.features | {"riscv" if core(self.core).architecture.startswith("RV") else "arm"}
 
     @property
     def sram_bytes(self) -> int:
@@ -120,9 +122,7 @@ class Board:
 _CORE_SCHEMA = {
     "architecture": Key(str, minimum=1),
     "features": Key(list, accepted=FEATURES),
-    "macs_per_cycle": Key(float, minimum=0.001),
-    "measured": Key(bool),
-    "basis": Key(str, minimum=1),
+    "timed_like": Key(str, required=False, default=""),
 }
 _REGION_SCHEMA = {
     "name": Key(str, minimum=1),

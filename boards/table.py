@@ -28,13 +28,10 @@ def board_table(real: bool) -> str:
 
 
 def core_table() -> str:
-    """Markdown table of all cores with their int8 throughput in portable C."""
-    head = ("core", "architecture", "MACs per cycle", "kind", "basis")
+    """Markdown table of all cores."""
     cores = [core(name) for name in core_names()]
-    kinds = {True: "measured", False: "estimated"}
-    return _markdown(
-        head, [(c.name, c.architecture, f"{c.macs_per_cycle:g}", kinds[c.measured], c.basis) for c in cores]
-    )
+    rows = [(c.name, c.architecture, ", ".join(sorted(c.features)), c.timed_like or c.name) for c in cores]
+    return _markdown(("core", "architecture", "features", "cost table"), rows)
 
 
 def update(text: str) -> str:

@@ -43,6 +43,14 @@ class InputMode(StrEnum):
     extern = "extern"
 
 
+class Goal(StrEnum):
+    """What kernels are chosen for."""
+
+    latency = "latency"
+    ram = "ram"
+    flash = "flash"
+
+
 class Io(StrEnum):
     """Types at the boundary."""
 
@@ -92,6 +100,9 @@ def compile(
     board: Annotated[str, typer.Option(help="Board profile (patchloom boards) or a .toml file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
     name: Annotated[str | None, typer.Option(help="Stem of all C names; default: the file's name.")] = None,
+    goal: Annotated[
+        Goal, typer.Option(help="Choose kernels for fewest cycles, least RAM or least flash.")
+    ] = Goal.latency,
     max_ram: Annotated[int | None, typer.Option(min=1, help="Bytes of RAM to stay within.")] = None,
     max_flash: Annotated[int | None, typer.Option(min=1, help="Bytes of flash to stay within.")] = None,
     input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
@@ -111,6 +122,7 @@ def compile(
         input_mode=input_mode.value,
         io_int8=io is Io.int8,
         input_shapes=parse_shapes(input_shape),
+        goal=goal.value,
         max_ram=max_ram,
         max_flash=max_flash,
         verify_passes=verify_passes,

@@ -96,7 +96,7 @@ def fits(model: str, result: Sequence[Fit]) -> None:
             number(f.weight_bytes),
             number(f.code_bytes),
             number(f.flash_bytes),
-            f"~{f.latency_ms:,.1f}",
+            "unknown" if f.latency_ms is None else f"~{f.latency_ms:,.1f}",
             "yes" if f.fits else "no: " + ", ".join(f.missing),
         )
         for f in result

@@ -1,7 +1,7 @@
 """Graph + Plan -> C library."""
 
+from .kernels import KERNELS
 from .library import ALIGNMENT, Origin, build_view, render
-from .ops import KERNELS
 from .selftest import known_answers, lcg_bytes, lcg_input
 
 __all__ = [

@@ -80,15 +80,15 @@ def _field(binding: Binding, layer: int, label: str, field: Field) -> str:
 
 
 def _rows(binding: Binding, rows: RowLoop, itemsize: int) -> tuple[str, ...]:
-    """The call that sets up the row pointers of output row `oy`."""
+    """The lines that set up the row pointers of output row `oy`, and how many rows are left from there."""
     first = "oy" if rows.stride == 1 else f"oy * {rows.stride}"
     if rows.pad_top:
         first += f" - {rows.pad_top}"
     pad = binding.pool.add_fill(rows.pad) if rows.pad else "NULL"
     pitch_bytes = rows.pitch * itemsize
-    return _wrapped(
-        f"pl_rows(rows, {rows.taps}, x, {pitch_bytes}, {first}, {rows.dilation}, {rows.height}, {pad});"
-    )
+    call = f"pl_rows(rows, {rows.taps}, x, {pitch_bytes}, {first}, {rows.dilation}, {rows.height}, {pad});"
+    left = f"{rows.out_rows} - oy < {rows.block} ? {rows.out_rows} - oy : {rows.block}"
+    return (*((f"const int32_t n = {left};",) if rows.block > 1 else ()), *_wrapped(call))
 
 
 def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> tuple[set[str], CallView]:
@@ -107,6 +107,7 @@ def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> t
         struct_fields=fields,
         taps=loop.taps if loop else 0,
         out_rows=loop.out_rows if loop else 0,
+        row_step="oy++" if not loop or loop.block == 1 else f"oy += {loop.block}",
         rows=rows,
         call=_wrapped(f"{call.function}({', '.join(args)});"),
     )

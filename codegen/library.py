@@ -11,10 +11,10 @@ from ..ir.printer import type_text
 from ..passes.planner.kernel import Const
 from ..passes.planner.types import Plan
 from .constants import ConstantPool, number
+from .kernels import KERNELS
 from .kernels_header import RUNTIME, kernels_text
 from .layers import Binding, layer_views
 from .names import comment_text, identifier, markdown_code, unique
-from .ops import KERNELS
 from .selftest import SelfTest
 from .views import LibraryView, Parameter, PortView, StateView
 

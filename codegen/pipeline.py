@@ -15,15 +15,19 @@ from ..ir import Graph, verify
 from ..ir.ops.reshape import Reshape
 from ..passes import run_passes
 from ..passes.io_int8 import io_int8
-from ..passes.planner import check, plan
+from ..passes.planner import Choice, Goal, check, plan
 from ..passes.planner.demand import InputMode
 from ..passes.planner.types import Plan
 from ..passes.rewrite import fresh_name
+from . import costs
+from .kernels import KERNELS
 from .library import Origin, build_view, port_stems, render
 from .names import library_name
-from .ops import KERNELS
 from .selftest import SelfTest, known_answers
 from .views import LibraryView
+
+LAYER_CODE_BYTES = 256
+"""Flash left for each layer's own code and parameters when kernels are chosen; `compile` measures it all."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Options:
     input_mode    "arena", or "extern": run() takes const pointers to inputs that are never written
     io_int8       strip quantize and dequantize at the boundary
     input_shapes  overrides by input name
+    goal          what kernels are chosen for
+    max_ram, max_flash   bytes to stay within, beside the board's own memories
     """
 
     board: str
@@ -42,6 +48,9 @@ class Options:
     input_mode: InputMode = "arena"
     io_int8: bool = False
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    goal: Goal = "latency"
+    max_ram: int | None = None
+    max_flash: int | None = None
 
     def command(self, model: str) -> str:
         """The command line that makes the library, without paths."""
@@ -49,6 +58,9 @@ class Options:
         parts += ["--name", self.name] if self.name else []
         parts += ["--input", self.input_mode] if self.input_mode != "arena" else []
         parts += ["--io", "int8"] if self.io_int8 else []
+        parts += ["--goal", self.goal] if self.goal != "latency" else []
+        parts += ["--max-ram", str(self.max_ram)] if self.max_ram is not None else []
+        parts += ["--max-flash", str(self.max_flash)] if self.max_flash is not None else []
         for name, shape in self.input_shapes.items():
             parts += ["--input-shape", f"{name}={','.join(map(str, shape))}"]
         return shlex.join(parts)
@@ -120,7 +132,7 @@ def prepare(model: Path, options: Options, verify_between: bool = False) -> Prep
 def generate(prepared: Prepared, board: Board, verify_plan: bool = False) -> Library:
     """Plan and write the library for `board`. Raises UnsupportedModel for ops that no kernel accepts."""
     graph, options = prepared.graph, prepared.options
-    chosen = plan(graph, board.features, KERNELS, input_mode=options.input_mode)
+    chosen = _plan(graph, board, options)
     if verify_plan:
         check(graph, chosen, KERNELS)
     origin = Origin(
@@ -134,6 +146,22 @@ def generate(prepared: Prepared, board: Board, verify_plan: bool = False) -> Lib
     return Library(
         prepared.imported, graph, chosen, view, render(view), prepared.model, prepared.model_name, options
     )
+
+
+def _plan(graph: Graph, board: Board, options: Options) -> Plan:
+    """The plan for the goal; the one with the least scratch memory where that does not fit the RAM."""
+    flash = min(board.flash_bytes, options.max_flash or board.flash_bytes)
+    room = max(0, flash - LAYER_CODE_BYTES * len(graph.ops))
+    ram = min(board.sram_bytes, options.max_ram or board.sram_bytes)
+
+    def planned(goal: Goal) -> Plan:
+        choice = Choice(goal, costs.load(board.core), room)
+        return plan(graph, board.isa, KERNELS, input_mode=options.input_mode, choice=choice)
+
+    chosen = planned(options.goal)
+    if options.goal == "latency" and chosen.arena_bytes + chosen.state_bytes > ram:
+        return min(chosen, planned("ram"), key=lambda p: p.arena_bytes)
+    return chosen
 
 
 def build_library(model: Path, options: Options, verify_between: bool = False) -> Library:

@@ -36,7 +36,8 @@ class CallView:
 
     pointers       variable definitions in front of it, without indentation, as lines
     struct_type    type of the parameter block `p`, "" for none; struct_fields are (name, C expression)
-    rows           lines that set up the row pointers of one output row, none without a row loop
+    rows           lines that set up the row pointers of one output row or block of rows, none without a
+                   row loop; row_step goes on to the next
     call           lines of the call itself
     """
 
@@ -45,6 +46,7 @@ class CallView:
     struct_fields: tuple[tuple[str, str], ...]
     taps: int
     out_rows: int
+    row_step: str
     rows: tuple[str, ...]
     call: tuple[str, ...]
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import boards
 from ..boards import Board
-from ..codegen import KERNELS
-from ..codegen.pipeline import Library, Options, generate, prepare
+from ..codegen import costs
+from ..codegen.pipeline import Library, Options, Prepared, generate, prepare
 from ..errors import UserError
+from ..passes.planner import Goal
 from .footprint import Footprint, code_bytes, figures
-
-_KNOWN_FEATURES = frozenset[str]().union(*(k.features for k in KERNELS))
-"""Board features that make a difference to some kernel, and so to a plan."""
-
 
 STACK_BYTES = 1024
 """RAM of a board that is left to the stack; programs for the emulated boards are linked so, too."""
@@ -26,7 +23,8 @@ class Fit:
 
     arena_bytes, state_bytes, weight_bytes   exact, of the plan that compile would use
     code_bytes       compiled for the board's core at -O2; None where its toolchain is missing
-    latency_ms       estimated: MACs / (MACs per cycle of the core) / clock; `latency_source` says so
+    latency_ms       estimated from the cost tables of the kernels; None where they have no cycles.
+                     `latency_source` says which cycle model they rest on
     missing          what is exceeded by how many bytes; empty when the model fits
     advice           what would make it fit
     """
@@ -40,7 +38,7 @@ class Fit:
     code_bytes: int | None
     sram_bytes: int
     flash_bytes: int
-    latency_ms: float
+    latency_ms: float | None
     latency_source: str
     missing: tuple[str, ...]
     advice: str
@@ -51,20 +49,26 @@ class Fit:
 
 
 def fit_model(model: Path, names: tuple[str, ...], options: Options) -> tuple[Fit, ...]:
-    """The model on each board of `names`; boards alike for the planner share a plan, equal ones code."""
+    """The model on each board of `names`; boards alike for the planner share a plan and its code."""
     prepared = prepare(model, options)
-    libraries: dict[frozenset[str], Library] = {}
-    codes: dict[tuple[str, frozenset[str]], int | None] = {}
+    fastest: dict[tuple[str, frozenset[str]], tuple[Library, int | None]] = {}
     result = []
     for board in map(boards.load, names):
-        features = board.features & _KNOWN_FEATURES
-        library = libraries.get(features) or generate(prepared, board)
-        libraries[features] = library
-        key = (board.core, board.features)
-        if key not in codes:
-            codes[key] = code_bytes(library, board)
-        result.append(_fit(board, library, codes[key]))
+        key = board.core, board.features
+        if key not in fastest:
+            library = generate(prepared, _roomy(board))
+            fastest[key] = library, code_bytes(library, board)
+        fit = _fit(board, *fastest[key])
+        if not fit.fits:  # the fastest plan; there may be a smaller one
+            library = generate(prepared, board)
+            fit = _fit(board, library, code_bytes(library, board))
+        result.append(fit)
     return tuple(result)
+
+
+def _roomy(board: Board) -> Board:
+    """A board that keeps nothing from having the fastest plan."""
+    return replace(board, regions=tuple(replace(r, size_bytes=1 << 30) for r in board.regions))
 
 
 def _fit(board: Board, library: Library, code: int | None) -> Fit:
@@ -76,8 +80,7 @@ def _fit(board: Board, library: Library, code: int | None) -> Fit:
         missing.append(f"RAM by {ram - board.sram_bytes} B")
     if flash > board.flash_bytes:
         missing.append(f"flash by {flash - board.flash_bytes} B")
-    core = boards.core(board.core)
-    cycles = view.macs / core.macs_per_cycle
+    cycles, source = _cycles(board, library)
     return Fit(
         board=board.name,
         real=board.real,
@@ -88,11 +91,22 @@ def _fit(board: Board, library: Library, code: int | None) -> Fit:
         code_bytes=code,
         sram_bytes=board.sram_bytes,
         flash_bytes=board.flash_bytes,
-        latency_ms=cycles / board.clock_hz * 1e3,
-        latency_source=f"estimate: {core.macs_per_cycle:g} MAC/cycle",
+        latency_ms=None if cycles is None else cycles / board.clock_hz * 1e3,
+        latency_source=source,
         missing=tuple(missing),
         advice=_advice(board, library) if missing else "",
     )
+
+
+def _cycles(board: Board, library: Library) -> tuple[float | None, str]:
+    """Estimated cycles of one inference, and on what they rest."""
+    table = costs.load(board.core)
+    if table.unit != "cycles" or table.cycle_model is None:
+        return None, "unknown: the core has no cycle model"
+    cycles = costs.predicted(library.graph, library.plan, table)
+    if cycles is None:
+        return None, "unknown: a kernel of the plan was not measured"
+    return cycles, f"estimate: cost tables, cycle model {table.cycle_model}"
 
 
 def _advice(board: Board, library: Library) -> str:

@@ -15,7 +15,7 @@ from patchloom.emulation.verify import random_inputs
 from patchloom.ir import Graph, Op, evaluate, initial_state
 from patchloom.ir.cases import RandomDraw
 from patchloom.passes import lower
-from patchloom.passes.planner.kernel import Alias, kernel_for
+from patchloom.passes.planner.kernel import Alias, accepting
 from patchloom.passes.planner.types import Place, Plan, Step
 from test_operators import TESTED, assert_same
 
@@ -77,7 +77,7 @@ def _cases(op: type[Op]) -> Iterator[tuple[Graph, Op, dict[str, str], Together]]
     seen: dict[tuple[object, ...], int] = {}
     for seed in range(_CASES):
         graph = lower(op.case(RandomDraw(seed)))
-        found = {o.name: kernel_for(o, graph.tensors, KERNELS, frozenset()) for o in graph.ops}
+        found = {o.name: accepting(o, graph.tensors, KERNELS, frozenset())[0][1] for o in graph.ops}
         names = {name: k.name for name, k in found.items() if k}
         for o in graph.ops:
             kernel = found[o.name]

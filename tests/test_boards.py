@@ -120,13 +120,6 @@ def test_generic_profiles_hold_large_models() -> None:
             assert board.sram_bytes >= 2 << 20, name
 
 
-def test_every_core_has_a_throughput_with_a_basis() -> None:
-    for name in boards.core_names():
-        core = boards.core(name)
-        assert 0.05 < core.macs_per_cycle < 8
-        assert core.basis
-
-
 def test_unknown_board_names_the_accepted_ones() -> None:
     with pytest.raises(UserError) as error:
         boards.load("nucleo-x")

@@ -194,7 +194,9 @@ def test_fit_by_default_tries_every_board(tmp_path: Path) -> None:
     result = patchloom("fit", model_file(conv_net(), tmp_path / "net.tflite"), "--json")
     assert result.code == 0
     assert [f["board"] for f in result.json] == list(boards.names())
-    assert all(f["latency_ms"] > 0 and "estimate" in f["latency_source"] for f in result.json)
+    timed = [f for f in result.json if f["latency_ms"] is not None]
+    assert len(timed) > 10
+    assert all(f["latency_ms"] > 0 and "estimate" in f["latency_source"] for f in timed)
 
 
 def test_boards_and_ops_and_doctor_list_what_there_is() -> None:

@@ -19,7 +19,7 @@ from patchloom.ir.ops.slice import Slice
 from patchloom.ir.ops.split import Split
 from patchloom.ir.ops.transpose import Transpose
 from patchloom.ir.ops.write_state import WriteState
-from patchloom.passes.planner.kernel import STATE_PREFIX, Alias, Call, Kernel, kernel_for
+from patchloom.passes.planner.kernel import STATE_PREFIX, Alias, Call, Kernel, accepting
 from test_operators import assert_same, run_in_c
 
 Q = Quant((0.5,), (3,))
@@ -243,7 +243,7 @@ def test_six_dimensions_are_moved_in_c(op: Op, dtype: DType) -> None:
 def chosen(graph: Graph) -> tuple[Kernel, tuple[Call, ...]]:
     """The kernel for the only op of a graph, and its calls."""
     (op,) = graph.ops
-    kernel = kernel_for(op, graph.tensors, KERNELS, frozenset())
+    kernel = accepting(op, graph.tensors, KERNELS, frozenset())[0][1]
     assert kernel is not None
     return kernel, kernel.emit(op, graph.tensors)
 
@@ -304,7 +304,7 @@ def test_loops_are_merged_when_the_call_is_emitted(
 def test_states_are_read_and_written_by_copies() -> None:
     tensors = {"v": tensor("v", (1, 5), DType.INT16)}
     for op in (ReadState("r", "s", "v"), WriteState("w", "s", "v")):
-        kernel = kernel_for(op, tensors, KERNELS, frozenset())
+        kernel = accepting(op, tensors, KERNELS, frozenset())[0][1]
         assert kernel is not None
         (call,) = kernel.emit(op, tensors)
         ends = {p.name: p.value for p in call.pointers}

@@ -157,6 +157,12 @@ def test_kernels_are_called_like_their_headers() -> None:
     assert {k.header for k in KERNELS} <= {str(p.relative_to("runtime_c")) for p in kernel_headers()}
 
 
+def test_variants_of_an_instruction_set_carry_its_name_and_lie_in_its_folder() -> None:
+    for kernel in KERNELS:
+        folder, variant = Path(kernel.header).parent.name, kernel.name.partition("__")[2]
+        assert variant.split("_")[0] == ("" if folder == "portable" else folder), kernel.name
+
+
 def documented_commands() -> Iterator[tuple[Path, str]]:
     for path in project_files():
         if path.suffix == ".md":

@@ -8,6 +8,7 @@ from ...ir.ops.conv2d import Conv2D
 from ...ir.types import DType
 from ...passes.planner.kernel import Call, Kernel, Tensors
 from .packing import emit_conv2d, emit_pointwise, emit_widened, has_type, is_widened
+from .work import conv_work, pointwise_work
 
 
 def _emit(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
@@ -33,14 +34,22 @@ def _kernels(dtype: DType) -> tuple[Kernel, ...]:
             Conv2D,
             partial(_is_pointwise, dtype=dtype),
             emit_pointwise,
+            work=pointwise_work,
         ),
-        Kernel(f"pl_{spatial}", f"portable/{spatial}.h", Conv2D, partial(has_type, dtype=dtype), _emit),
+        Kernel(
+            f"pl_{spatial}",
+            f"portable/{spatial}.h",
+            Conv2D,
+            partial(has_type, dtype=dtype),
+            _emit,
+            work=conv_work,
+        ),
     )
 
 
 KERNELS = (
     *_kernels(DType.INT8),
-    Kernel("pl_conv2d_s8w16", "portable/conv2d_s8w16.h", Conv2D, is_widened, _emit_widened),
+    Kernel("pl_conv2d_s8w16", "portable/conv2d_s8w16.h", Conv2D, is_widened, _emit_widened, work=conv_work),
     *_kernels(DType.INT16),
     *_kernels(DType.FLOAT32),
 )

@@ -21,6 +21,7 @@ from .packing import (
     weights_const,
     window_fields,
 )
+from .work import conv_work, depthwise_work
 
 _TAPS = 49
 """PL_DEPTHWISE_TAPS of the int8 kernel."""
@@ -73,24 +74,39 @@ def _is_conv2d(op: DepthwiseConv2D, tensors: Tensors, dtype: DType) -> bool:
     return has_type(op, tensors, dtype) and (tensors[op.x].shape[3] == 1 or large)
 
 
+def _fits(op: DepthwiseConv2D, tensors: Tensors, dtype: DType) -> bool:
+    small = dtype is not DType.INT8 or op.window.kernel[0] * op.window.kernel[1] <= _TAPS
+    return has_type(op, tensors, dtype) and small
+
+
 def _kernels(dtype: DType) -> tuple[Kernel, ...]:
     conv2d, depthwise = f"conv2d_{dtype.suffix}", f"depthwise_conv2d_{dtype.suffix}"
     accepts = partial(_is_conv2d, dtype=dtype)
     return (
-        Kernel(f"pl_{conv2d}", f"portable/{conv2d}.h", DepthwiseConv2D, accepts, _emit_conv2d),
+        Kernel(
+            f"pl_{conv2d}", f"portable/{conv2d}.h", DepthwiseConv2D, accepts, _emit_conv2d, work=conv_work
+        ),
         Kernel(
             f"pl_{depthwise}",
             f"portable/{depthwise}.h",
             DepthwiseConv2D,
-            partial(has_type, dtype=dtype),
+            partial(_fits, dtype=dtype),
             _emit,
+            work=depthwise_work,
         ),
     )
 
 
 KERNELS = (
     *_kernels(DType.INT8),
-    Kernel("pl_conv2d_s8w16", "portable/conv2d_s8w16.h", DepthwiseConv2D, is_widened, _emit_widened),
+    Kernel(
+        "pl_conv2d_s8w16",
+        "portable/conv2d_s8w16.h",
+        DepthwiseConv2D,
+        is_widened,
+        _emit_widened,
+        work=conv_work,
+    ),
     *_kernels(DType.INT16),
     *_kernels(DType.FLOAT32),
 )

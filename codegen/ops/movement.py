@@ -104,13 +104,14 @@ def movement_kernels(op: type[Op], parts: Parts) -> tuple[Kernel, ...]:
     def aliases(instance: Any, tensors: Tensors) -> tuple[Alias, ...]:
         return part_aliases(parts(instance, tensors), tensors)
 
-    def kernel(name: str, loops: int) -> Kernel:
+    def kernel(name: str, fewest: int, most: int) -> Kernel:
         def accepts(instance: Any, tensors: Tensors) -> bool:
-            return all(len(part.loops) <= loops for part in parts(instance, tensors))
+            deepest = max((len(part.loops) for part in parts(instance, tensors)), default=0)
+            return fewest <= deepest <= most
 
         return Kernel(name, f"portable/{name.removeprefix('pl_')}.h", op, accepts, emit, aliases=aliases)
 
-    return kernel("pl_copy", 0), kernel("pl_copy2d", 1), kernel("pl_copy_nd", MAX_DIMENSIONS)
+    return kernel("pl_copy", 0, 0), kernel("pl_copy2d", 1, 1), kernel("pl_copy_nd", 2, MAX_DIMENSIONS)
 
 
 def part_aliases(parts: tuple[Part, ...], tensors: Tensors) -> tuple[Alias, ...]:

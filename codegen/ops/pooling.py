@@ -9,6 +9,7 @@ from ...ir.ops.average_pool2d import AveragePool2D
 from ...ir.ops.max_pool2d import MaxPool2D
 from ...passes.planner.kernel import Call, Field, Kernel, Pointer, RowLoop, Struct, Tensors
 from .elementwise import has_types
+from .work import pool_work
 
 Pool = AveragePool2D | MaxPool2D
 
@@ -64,5 +65,10 @@ def _kernel(op: type[AveragePool2D] | type[MaxPool2D], dtype: DType) -> Kernel:
         return (Call(name, pointers, ("rows", "y", "&p"), struct, _row_loop(instance, tensors)),)
 
     return Kernel(
-        name, f"portable/{name.removeprefix('pl_')}.h", op, has_types(("x", "y"), (dtype, dtype)), emit
+        name,
+        f"portable/{name.removeprefix('pl_')}.h",
+        op,
+        has_types(("x", "y"), (dtype, dtype)),
+        emit,
+        work=pool_work,
     )

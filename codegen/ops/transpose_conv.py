@@ -8,6 +8,7 @@ from ...ir.ops.transpose_conv import TransposeConv
 from ...ir.types import DType
 from ...passes.planner.kernel import Call, Field, Kernel, Struct, Tensors
 from .packing import channel_fields, has_type, pointers, weights_const
+from .work import transpose_conv_work
 
 
 def _emit(op: TransposeConv, tensors: Tensors) -> tuple[Call, ...]:
@@ -32,7 +33,14 @@ def _emit(op: TransposeConv, tensors: Tensors) -> tuple[Call, ...]:
 
 def _kernel(dtype: DType) -> Kernel:
     name = f"transpose_conv_{dtype.suffix}"
-    return Kernel(f"pl_{name}", f"portable/{name}.h", TransposeConv, partial(has_type, dtype=dtype), _emit)
+    return Kernel(
+        f"pl_{name}",
+        f"portable/{name}.h",
+        TransposeConv,
+        partial(has_type, dtype=dtype),
+        _emit,
+        work=transpose_conv_work,
+    )
 
 
 KERNELS = tuple(_kernel(dtype) for dtype in (DType.INT8, DType.INT16, DType.FLOAT32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...ir import Graph
 from .alias import Overlaps
 from .checker import PlanError, check
+from .choose import Choice, Goal
 from .demand import STATE_COPY, Demand, InputMode, demand
 from .groups import pinned_groups
 from .kernel import Kernel
@@ -14,7 +15,7 @@ from .order import Order, given_order, order
 from .solver import Solution, solve
 from .types import Place, Plan, Step
 
-__all__ = ["STATE_COPY", "Place", "Plan", "PlanError", "Step", "check", "plan"]
+__all__ = ["STATE_COPY", "Choice", "Goal", "Place", "Plan", "PlanError", "Step", "check", "plan"]
 
 
 def plan(
@@ -25,18 +26,20 @@ def plan(
     input_mode: InputMode = "arena",
     time_limit_s: float = 5.0,
     alignment: int = 4,
+    choice: Choice | None = None,
 ) -> Plan:
     """Order, kernels and places with the smallest arena found.
 
     input_mode     "arena": the caller writes inputs into the arena, where they may be overwritten later;
                    "extern": inputs stay in the caller's buffers, need no arena and are never written
     time_limit_s   effort of the offset solver in its deterministic time units, about a second each
+    choice         how kernels are chosen; by default the first that accepts an op
     alignment      every offset is a multiple of this (a power of two) and of the element size, in bytes
 
     Deterministic: equal arguments give equal plans on every machine. Raises UnsupportedModel naming
     every op that no kernel accepts.
     """
-    need = demand(graph, board_features, kernels, input_mode, alignment)
+    need = demand(graph, board_features, kernels, input_mode, alignment, choice)
     found = order(need)
     best = _placed(need, found, time_limit_s)
     if found.ops != graph.ops and best.arena_bytes > found.peak_bytes:

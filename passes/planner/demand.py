@@ -10,7 +10,8 @@ from ...errors import UnsupportedModel, Violation
 from ...ir import Graph, Op
 from ...ir.ops.read_state import ReadState
 from ...ir.ops.write_state import WriteState
-from .kernel import Alias, Kernel, kernel_for
+from .choose import Choice, choose
+from .kernel import Alias, Kernel
 
 InputMode = Literal["arena", "extern"]
 
@@ -48,9 +49,10 @@ def demand(
     kernels: tuple[Kernel, ...],
     input_mode: InputMode = "arena",
     alignment: int = 4,
+    choice: Choice | None = None,
 ) -> Demand:
     """Choose a kernel for every op. Raises UnsupportedModel naming all ops no kernel accepts."""
-    chosen = {op.name: kernel_for(op, graph.tensors, kernels, features) for op in graph.ops}
+    chosen = choose(graph, features, kernels, choice or Choice())
     missing = [
         op for op in graph.ops if chosen[op.name] is None and not isinstance(op, ReadState | WriteState)
     ]

@@ -5,7 +5,7 @@ The table of descriptors lives in `codegen/ops/`; the planner is given it and ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,11 +77,16 @@ class Struct:
 
 @dataclass(frozen=True)
 class RowLoop:
-    """Call a spatial kernel once per output row, with row pointers into `x` set up before each call.
+    """Call a spatial kernel once per output row or block of rows, with row pointers into `x` set up before
+    each call.
 
     taps       row pointers per call; the r-th is row oy * stride - pad_top + r * dilation, or `pad`
                where that row is outside [0, height)
     pitch      elements of one input row; out_pitch of one output row
+    block      output rows per call. With more than one, the pointers are to consecutive rows (dilation is
+               1 here, `taps` is (block - 1) * stride + the window's extent) and the argument "n" of the
+               call is how many rows are left to compute, at most `block`; pointers only rows beyond
+               those would need are `pad` or rows of the input
     """
 
     height: int
@@ -93,6 +98,7 @@ class RowLoop:
     out_rows: int
     out_pitch: int
     pad: Fill | None
+    block: int = 1
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class Call:
     """One call of a kernel from a layer function.
 
     args    C expressions in order: names of pointers, numbers, "&p" for the struct, and, with a row
-            loop, "rows" and "y" (the output pointer, which the loop advances)
+            loop, "rows", "y" (the output pointer, which the loop advances) and "n" (rows of this call)
     copy    the call only moves bytes from pointer "x" to pointer "y"; it is dropped when the plan put
             both at the same place
     """
@@ -117,6 +123,18 @@ def _no_scratch(op: Any, tensors: Tensors) -> int:
     return 0
 
 
+def plain_work(op: Op, tensors: Tensors) -> dict[str, int]:
+    """Loop counts of most kernels: one call, rows of the output, elements read and written, MACs."""
+    y = tensors[op.outputs[0]] if op.outputs else tensors[op.inputs[0]]
+    return {
+        "calls": 1,
+        "rows": y.shape[1] if len(y.shape) == 4 else 1,
+        "reads": sum(tensors[x].elements for x in op.inputs if not tensors[x].constant),
+        "outputs": y.elements,
+        "macs": op.macs(tensors),
+    }
+
+
 def _no_aliases(op: Any, tensors: Tensors) -> tuple[Alias, ...]:
     return ()
 
@@ -129,7 +147,9 @@ class Kernel:
     op        the operator it implements; accepts: whether it can run this instance
     emit      the calls that run it
     scratch_bytes, aliases   memory it needs and sharing it allows
-    features  board features it requires (see boards.Board.features)
+    features  what it requires of a core (see boards.Board.isa)
+    work      how often each of its loop bodies runs for an op, by name; a cost table gives the cycles of
+              one round of each on a core
     """
 
     name: str
@@ -140,13 +160,15 @@ class Kernel:
     scratch_bytes: Callable[[Any, Tensors], int] = _no_scratch
     aliases: Callable[[Any, Tensors], tuple[Alias, ...]] = _no_aliases
     features: frozenset[str] = field(default_factory=frozenset)
+    work: Callable[[Any, Tensors], Mapping[str, int]] = plain_work
 
 
-def kernel_for(
-    op: Op, tensors: Tensors, kernels: tuple[Kernel, ...], features: frozenset[str]
-) -> Kernel | None:
-    """The first kernel of the table that accepts the op on a core with `features`."""
-    for kernel in kernels:
-        if type(op) is kernel.op and kernel.features <= features and kernel.accepts(op, tensors):
-            return kernel
-    return None
+def accepting(
+    op: Op, tensors: Tensors, kernels: Sequence[Kernel], features: frozenset[str]
+) -> list[tuple[int, Kernel]]:
+    """(place in the table, kernel) of all kernels that can run the op on a core with `features`."""
+    return [
+        (rank, k)
+        for rank, k in enumerate(kernels)
+        if type(op) is k.op and k.features <= features and k.accepts(op, tensors)
+    ]

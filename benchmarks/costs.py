@@ -1,0 +1,164 @@
+"""Measure every kernel on the emulated cores and write the cost tables that kernels are chosen by.
+
+    python benchmarks/costs.py [--core CORE ...] [--kernel TEXT] [--report]
+
+Each kernel runs the layers of shapes.py that it accepts. Its costs per loop round are fitted by least
+squares on relative errors, none negative. --report only prints the errors of the tables as they are, on
+layers of another seed. Tables are written to codegen/costs/<core>.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from patchloom import boards
+from patchloom.boards import Board
+from patchloom.codegen import KERNELS
+from patchloom.codegen.costs import TABLES
+from patchloom.emulation import counts
+from patchloom.emulation.trial import Cost, run_trial
+from patchloom.errors import UserError
+from patchloom.ir import Graph
+from patchloom.passes.planner.kernel import Kernel
+from rich.progress import track
+from shapes import all_cases
+
+CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+CORES += ("rv32imc", "rv32gcv", "rv64gcv")
+MAX_CASES = 48
+BATCH = 24
+HELD_OUT = 2
+
+
+def accepted(kernel: Kernel, cases: Sequence[Graph]) -> list[Graph]:
+    """Cases of the kernel's operator that it can run, spread over the grid."""
+    found = [g for g in cases if type(g.ops[0]) is kernel.op and kernel.accepts(g.ops[0], g.tensors)]
+    step = max(1, len(found) / MAX_CASES)
+    return [found[int(i * step)] for i in range(min(len(found), MAX_CASES))]
+
+
+def spent(cost: Cost, unit: str) -> int:
+    """The count that the table is about."""
+    value = cost.cycles if unit == "cycles" else cost.instructions
+    assert value is not None
+    return value
+
+
+def run(kernel: Kernel, cases: Sequence[Graph], board: Board, unit: str) -> tuple[np.ndarray, int]:
+    """(count of each case, bytes of code)."""
+    found: list[int] = []
+    code = 0
+    for at in range(0, len(cases), BATCH):
+        trial = run_trial(cases[at : at + BATCH], board, [kernel], count=True)
+        found += [spent(c, unit) for c in trial.costs]
+        code = max(code, trial.code_bytes)
+    return np.array(found, float), code
+
+
+def fit(work: Sequence[dict[str, int]], measured: np.ndarray) -> dict[str, float]:
+    """Costs per round, none negative, with the least sum of squared relative errors (active set)."""
+    names = list(dict.fromkeys(n for w in work for n in w))
+    counts_of = np.array([[w.get(n, 0) for n in names] for w in work], float)
+    rows = counts_of / measured[:, None]
+    active = [i for i in range(len(names)) if counts_of[:, i].any()]
+    while active:
+        solution, *_ = np.linalg.lstsq(rows[:, active], np.ones(len(measured)), rcond=1e-9)
+        if (solution >= 0).all():
+            return {names[i]: round(float(v), 4) for i, v in zip(active, solution, strict=True)}
+        active.pop(int(np.argmin(solution * rows[:, active].mean(axis=0))))
+    return {}
+
+
+def errors(
+    kernel: Kernel, cases: Sequence[Graph], rounds: dict[str, float], measured: np.ndarray
+) -> np.ndarray:
+    """Relative errors of the prediction."""
+    predicted = [
+        sum(rounds.get(n, 0) * c for n, c in kernel.work(g.ops[0], g.tensors).items()) for g in cases
+    ]
+    return np.abs(np.array(predicted) / measured - 1)
+
+
+def measure(kernel: Kernel, board: Board, unit: str, cases: Sequence[Graph]) -> dict[str, Any] | None:
+    """The table entry of one kernel; None where the grid has too few layers for it."""
+    chosen = accepted(kernel, cases)
+    if len(chosen) < 3:
+        return None
+    measured, code = run(kernel, chosen, board, unit)
+    work = [dict(kernel.work(g.ops[0], g.tensors)) for g in chosen]
+    rounds = fit(work, measured)
+    off = errors(kernel, chosen, rounds, measured)
+    return {
+        "rounds": rounds,
+        "code_bytes": code,
+        "layers": len(chosen),
+        "median_error": round(float(np.median(off)), 4),
+        "worst_error": round(float(off.max()), 4),
+    }
+
+
+def usable(board: Board, text: str) -> list[Kernel]:
+    """Kernels the core can run whose name has `text` in it."""
+    return [k for k in KERNELS if k.features <= board.isa and text in k.name]
+
+
+def table(core: str, text: str, cases: Sequence[Graph]) -> dict[str, Any]:
+    """The cost table of a core; with `text`, the old one with those kernels measured anew."""
+    board, path = boards.load(f"generic-{core}"), TABLES / f"{core}.json"
+    model = counts.cycle_model(core)
+    unit = "cycles" if model else "instructions"
+    old = json.loads(path.read_text())["kernels"] if text and path.is_file() else {}
+    names = {k.name for k in KERNELS}
+    kernels: dict[str, Any] = {n: dict(ops) for n, ops in old.items() if n in names}
+    for kernel in track(usable(board, text), description=core):
+        entry = measure(kernel, board, unit, cases)
+        if entry:
+            kernels.setdefault(kernel.name, {})[kernel.op.kind()] = entry
+    return {"core": core, "unit": unit, "cycle_model": model, "kernels": kernels}
+
+
+def report(core: str, text: str, cases: Sequence[Graph]) -> None:
+    """Print the errors of the committed table on `cases`."""
+    board, data = boards.load(f"generic-{core}"), json.loads((TABLES / f"{core}.json").read_text())
+    for kernel in usable(board, text):
+        entry = data["kernels"].get(kernel.name, {}).get(kernel.op.kind())
+        chosen = accepted(kernel, cases)
+        if entry and chosen:
+            measured, _ = run(kernel, chosen, board, data["unit"])
+            off = errors(kernel, chosen, entry["rounds"], measured)
+            print(
+                f"{core} {kernel.name} {kernel.op.kind()}: {np.median(off):.1%} median, {off.max():.1%} worst"
+            )
+
+
+def main() -> int:
+    """Measure, or report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--core", nargs="*", default=CORES)
+    parser.add_argument("--kernel", default="", help="only kernels with this text in their names")
+    parser.add_argument("--report", action="store_true")
+    args = parser.parse_args()
+    cases = all_cases(HELD_OUT if args.report else 1)
+    TABLES.mkdir(exist_ok=True)
+    for core in args.core:
+        try:
+            if args.report:
+                report(core, args.kernel, cases)
+                continue
+            text = json.dumps(table(core, args.kernel, cases), indent=1, sort_keys=True)
+        except UserError as e:
+            print(f"{core}: {e}", file=sys.stderr)
+            return 1
+        (TABLES / f"{core}.json").write_text(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

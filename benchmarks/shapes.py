@@ -1,0 +1,217 @@
+"""The grid of shapes on which kernels are measured: layers of many sizes with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from patchloom.errors import UserError
+from patchloom.ir import Activation, DType, Graph, Op, Quant, Tensor, Window, check_rules, verify
+from patchloom.ir.cases import RandomDraw, one_op_graph
+from patchloom.ir.ops import OPS
+from patchloom.ir.ops.add import Add
+from patchloom.ir.ops.average_pool2d import AveragePool2D
+from patchloom.ir.ops.conv2d import Conv2D
+from patchloom.ir.ops.depthwise_conv2d import DepthwiseConv2D
+from patchloom.ir.ops.fully_connected import FullyConnected
+from patchloom.ir.ops.lookup import Lookup
+from patchloom.ir.ops.max_pool2d import MaxPool2D
+from patchloom.ir.ops.mean import Mean
+from patchloom.ir.ops.mul import Mul
+from patchloom.ir.ops.read_state import ReadState
+from patchloom.ir.ops.softmax import Softmax
+from patchloom.ir.ops.sub import Sub
+from patchloom.ir.ops.write_state import WriteState
+from patchloom.ir.weighted import WeightedOp, draw_output
+from patchloom.ir.window import same_padding
+
+STATEFUL = (ReadState, WriteState)
+"""Copies to and from state, which are no functions of their inputs; the cost of a copy stands for theirs."""
+
+MAX_MACS = 250_000
+"""Work per case: enough for loops to show, little enough for the slowest core."""
+
+POINTWISE = [
+    (6, 6, 8, 16),
+    (5, 5, 16, 16),
+    (25, 5, 32, 32),
+    (12, 12, 16, 40),
+    (1, 1, 256, 64),
+    (3, 3, 128, 100),
+]
+POINTWISE += [
+    (7, 5, 24, 96),
+    (11, 11, 40, 24),
+    (4, 4, 160, 56),
+    (2, 2, 96, 160),
+    (9, 9, 48, 8),
+    (6, 6, 29, 31),
+]
+POINTWISE += [
+    (3, 3, 20, 90),
+    (13, 1, 64, 64),
+    (24, 20, 8, 12),
+    (5, 5, 144, 40),
+    (1, 3, 7, 50),
+    (10, 10, 33, 18),
+]
+POINTWISE += [
+    (4, 4, 8, 320),
+    (2, 3, 320, 48),
+    (16, 16, 4, 10),
+    (18, 18, 12, 48),
+    (6, 5, 80, 72),
+    (3, 3, 240, 40),
+]
+DENSE = [
+    (640, 128),
+    (128, 128),
+    (128, 8),
+    (8, 128),
+    (64, 12),
+    (256, 2),
+    (100, 37),
+    (16, 16),
+    (33, 5),
+    (1, 16),
+]
+DENSE += [
+    (576, 96),
+    (49, 10),
+    (400, 100),
+    (200, 640),
+    (72, 24),
+    (1280, 32),
+    (96, 3),
+    (300, 1),
+    (24, 250),
+    (12, 7),
+]
+KERNELS = [(3, 3), (3, 3), (5, 5), (7, 7), (10, 4), (1, 3), (3, 1), (1, 9), (5, 1), (2, 2)]
+CHANNELS = [3, 4, 8, 13, 16, 24, 32, 40, 48, 64, 72, 96, 100, 144]
+SIZES = [
+    (3, 3),
+    (4, 4),
+    (6, 6),
+    (5, 9),
+    (11, 5),
+    (12, 12),
+    (16, 16),
+    (1, 20),
+    (22, 22),
+    (25, 3),
+    (24, 24),
+    (36, 36),
+]
+
+
+class WideDraw(RandomDraw):
+    """Random cases as operators draw them, with dimensions up to four times as large."""
+
+    def integer(self, low: int, high: int) -> int:
+        return super().integer(low, high * 4 if low == 1 and high > 4 else high)
+
+
+def activation(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """An int8 tensor with a usual quantization."""
+    return Tensor(
+        name,
+        shape,
+        DType.INT8,
+        Quant((float(np.float32(rng.uniform(0.01, 0.05))),), (-128 + int(rng.integers(0, 140)),)),
+    )
+
+
+def weighted(
+    kind: type[WeightedOp], x: Tensor, shape: tuple[int, ...], rng: np.random.Generator, **attributes: object
+) -> Graph:
+    """A layer with weights of `shape`: about normal, one scale per channel, outputs mostly in range."""
+    count, axis = shape[kind.CHANNEL_AXIS], kind.CHANNEL_AXIS
+    data = np.clip(rng.normal(0, rng.choice([12, 25, 45]), shape).round(), -127, 127).astype(np.int8)
+    scale = tuple(float(s) for s in rng.uniform(0.002, 0.008, count).astype(np.float32))
+    w = Tensor("w", shape, DType.INT8, Quant(scale, (0,) * count, axis % len(shape)), data)
+    assert x.quant
+    bias_quant = Quant(tuple(float(np.float32(x.quant.s * s)) for s in scale), (0,) * count, 0)
+    bias = Tensor("b", (count,), DType.INT32, bias_quant, rng.integers(-2000, 2000, count).astype(np.int32))
+    draw = RandomDraw(int(rng.integers(1 << 30)))
+    y = draw_output(draw, "y", x, w, max(1, data.size // count))
+    clamp = Activation.RELU if rng.random() < 0.6 else Activation.NONE
+    return one_op_graph(kind("op", "x", "w", "b", "y", activation=clamp, **attributes), [x, w, bias, y])
+
+
+def _windows(rng: np.random.Generator, count: int) -> Iterator[tuple[Window, tuple[int, int]]]:
+    """Windows with input sizes; mostly SAME padding."""
+    for i in range(count):
+        kernel = KERNELS[i % len(KERNELS)]
+        size = SIZES[int(rng.integers(len(SIZES)))]
+        stride = (1, 1) if rng.random() < 0.6 else (2, 2) if min(size) > 1 else (2, 1)
+        if rng.random() < 0.7 or any(k > n for k, n in zip(kernel, size, strict=True)):
+            pads = [same_padding(n, k, s) for n, k, s in zip(size, kernel, stride, strict=True)]
+            yield Window(kernel, stride, (1, 1), (pads[0], pads[1])), size
+        else:
+            yield Window(kernel, stride), size
+
+
+def weighted_cases(seed: int) -> Iterator[Graph]:
+    """Convolutions, depthwise convolutions and fully-connected layers of int8."""
+    rng = np.random.default_rng(seed)
+    for h, w, c, n in POINTWISE:
+        yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, 1, 1, c), rng, window=Window((1, 1)))
+    for c, n in DENSE:
+        yield weighted(FullyConnected, activation("x", (1, c), rng), (n, c), rng, keep_dims=False)
+    for window, (h, w) in _windows(rng, 60):
+        c, n = (int(rng.choice(CHANNELS)) for _ in range(2))
+        yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, *window.kernel, c), rng, window=window)
+    for window, (h, w) in _windows(rng, 30):  # the first layers of networks
+        c, n = int(rng.choice([1, 1, 2, 3, 3, 4])), int(rng.choice([8, 16, 24, 64]))
+        yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, *window.kernel, c), rng, window=window)
+    for window, (h, w) in _windows(rng, 70):
+        c = int(rng.choice(CHANNELS))
+        yield weighted(
+            DepthwiseConv2D, activation("x", (1, h, w, c), rng), (1, *window.kernel, c), rng, window=window
+        )
+
+
+def other_cases(seed: int) -> Iterator[Graph]:
+    """int8 layers without weights, of the sizes networks have."""
+    rng = np.random.default_rng(seed)
+    for i in range(24):
+        h, w = SIZES[i % len(SIZES)]
+        c = int(rng.choice(CHANNELS))
+        x, other = activation("x", (1, h, w, c), rng), activation("x2", (1, h, w, c), rng)
+        y = activation("y", (), rng)
+        for kind in (Add, Sub, Mul):
+            yield one_op_graph(kind("op", "x", "x2", "y", Activation.NONE), [x, other, y])
+        same = Tensor("y", (), DType.INT8, x.quant)
+        for pool in (MaxPool2D, AveragePool2D):
+            k = int(rng.integers(1, min(h, w, 8) + 1))
+            yield one_op_graph(
+                pool("op", "x", "y", Window((k, k), (min(k, 2),) * 2), Activation.NONE), [x, same]
+            )
+        yield one_op_graph(Mean("op", "x", "y", (1, 2), False), [x, y])
+        table = Tensor("table", (256,), DType.INT8, None, rng.integers(-128, 128, 256).astype(np.int8))
+        yield one_op_graph(Lookup("op", "x", "table", "y"), [x, table, same])
+        out = Tensor("y", (), DType.INT8, Quant((1 / 256,), (-128,)))
+        yield one_op_graph(Softmax("op", "x", "y", 1.0), [activation("x", (1, c * (1 + i % 3)), rng), out])
+
+
+def drawn_cases(kind: type[Op], count: int) -> Iterator[Graph]:
+    """Random cases of any operator and type; draws that are no valid layers are skipped."""
+    for seed in range(count):
+        try:
+            graph = verify(kind.case(WideDraw(seed)))
+            check_rules(graph)
+        except (UserError, ValueError, AssertionError, IndexError):
+            continue
+        if (
+            not graph.states
+            and graph.macs <= MAX_MACS
+            and sum(t.size_bytes for t in graph.tensors.values()) < 1 << 17
+        ):
+            yield graph
+
+
+def all_cases(seed: int = 1, drawn: int = 80) -> list[Graph]:
+    """The whole grid."""
+    shaped = [g for cases in (weighted_cases(seed), other_cases(seed)) for g in cases if g.macs <= MAX_MACS]
+    return shaped + [g for kind in OPS if kind not in STATEFUL for g in drawn_cases(kind, drawn)]

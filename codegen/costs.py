@@ -1,0 +1,87 @@
+"""Cost tables: cycles of every kernel on a core, fitted to counts on the emulator (benchmarks/costs.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from .. import boards
+from ..ir import Graph, Op
+from ..passes.planner.kernel import Kernel, Tensors
+from ..passes.planner.types import Plan
+from .kernels import KERNELS
+
+TABLES = Path(__file__).parent / "costs"
+
+
+@dataclass(frozen=True)
+class KernelCost:
+    """One kernel on one core.
+
+    rounds       cost of one round of each loop body that the kernel's `work` counts
+    code_bytes   .text + .rodata it adds to a library at -O2
+    """
+
+    rounds: Mapping[str, float]
+    code_bytes: int
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """All kernels of one core by (kernel, operator); `unit`: "cycles" by `cycle_model`, or "instructions"."""
+
+    core: str
+    unit: str
+    cycle_model: str | None
+    kernels: Mapping[tuple[str, str], KernelCost]
+
+    def of(self, kernel: Kernel, op: Op, tensors: Tensors) -> float | None:
+        """Predicted cost of running `op` by `kernel`, None when it was not measured."""
+        known = self.kernels.get((kernel.name, op.kind()))
+        if known is None:
+            return None
+        work = kernel.work(op, tensors)
+        return sum(known.rounds.get(name, 0.0) * count for name, count in work.items())
+
+    def code_bytes(self, kernel: Kernel) -> int:
+        """Flash of the kernel's code, 0 when it was not measured."""
+        known = self.kernels.get((kernel.name, kernel.op.kind()))
+        return known.code_bytes if known else 0
+
+
+def table_path(core: str) -> Path:
+    """The table that a core uses: its own, or that of the core `boards` says it is timed like."""
+    return TABLES / f"{boards.core(core).timed_like or core}.json"
+
+
+@cache
+def load(core: str) -> CostTable:
+    """The cost table of `core`; an empty one where nothing was measured."""
+    path = table_path(core)
+    if not path.is_file():
+        return CostTable(core, "cycles", None, {})
+    data = json.loads(path.read_text())
+    kernels = {
+        (name, op): KernelCost(entry["rounds"], entry["code_bytes"])
+        for name, ops in data["kernels"].items()
+        for op, entry in ops.items()
+    }
+    return CostTable(core, data["unit"], data["cycle_model"], kernels)
+
+
+def predicted(graph: Graph, chosen: Plan, table: CostTable) -> float | None:
+    """Cost of one inference, None when a kernel of the plan was not measured."""
+    kernels = {(k.name, k.op): k for k in KERNELS}
+    ops = {op.name: op for op in graph.ops}
+    total = 0.0
+    for step in chosen.steps:
+        op = ops[step.op]
+        kernel = kernels.get((step.kernel, type(op)))
+        cost = table.of(kernel, op, graph.tensors) if kernel else 0.0
+        if cost is None:
+            return None
+        total += cost
+    return total

@@ -1,0 +1,1 @@
+"""Kernel variants for instruction sets, one file per folder of runtime_c/; contracts as the portable ones."""

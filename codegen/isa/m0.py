@@ -1,0 +1,8 @@
+"""Kernel variants for small Arm cores (ARMv6-M): blocks of Thumb-1 assembly."""
+
+from __future__ import annotations
+
+from ...passes.planner.kernel import Kernel
+from . import m0_dense
+
+KERNELS: tuple[Kernel, ...] = m0_dense.KERNELS
