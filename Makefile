@@ -23,5 +23,6 @@ check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/profiles.py
 
 .PHONY: setup demo test check bench

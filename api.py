@@ -79,7 +79,7 @@ def compile(
     input_mode: InputMode = "arena",
     io_int8: bool = False,
     input_shapes: Shapes | None = None,
-    goal: Goal = "latency",
+    goal: Goal = "balanced",
     max_ram: int | None = None,
     max_flash: int | None = None,
     verify_passes: bool = False,
@@ -87,7 +87,8 @@ def compile(
     """Compile `model` for `board` into the folder `out`, which is replaced as a whole.
 
     board                profile name, or the path of a profile (.toml)
-    goal                 what kernels are chosen for: fewest cycles, least RAM or least flash
+    goal                 what kernels are chosen for: fewest cycles, least RAM, least flash, or a balance of
+                         cycles and flash
     max_ram, max_flash   bytes to stay within, beside the board's own memories
     verify_passes        check the IR after every pass, and replay the plan
     Raises UserError: bad model or options (exit code 2), does not fit (exit code 1); nothing is written then.

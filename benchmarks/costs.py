@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,11 @@ from patchloom.ir import Graph
 from patchloom.passes.planner.kernel import Kernel
 from rich.progress import track
 from shapes import all_cases
+from tables import markdown
 
 CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 CORES += ("rv32imc", "rv32gcv", "rv64gcv")
+OVERVIEW = Path(__file__).parent / "kernels.md"
 MAX_CASES = 48
 BATCH = 24
 HELD_OUT = 2
@@ -136,6 +139,36 @@ def report(core: str, text: str, cases: Sequence[Graph]) -> None:
             )
 
 
+def overview() -> str:
+    """All tables as Markdown: code of each kernel, and how well its cost is fitted."""
+    parts = [
+        "# Kernels\n",
+        "Made by `python benchmarks/costs.py`. Bytes of code hold everything a library with this",
+    ]
+    parts[-1] += (
+        " kernel alone gets; kernels of one library share some of it.\nErrors are those of the fit, in relation"
+    )
+    parts[-1] += " to the count.\n"
+    for path in sorted(TABLES.glob("*.json")):
+        data = json.loads(path.read_text())
+        rows = [
+            (
+                f"`{name}`",
+                op,
+                *(str(entry[k]) for k in ("code_bytes", "layers")),
+                *(f"{entry[k]:.1%}" for k in ("median_error", "worst_error")),
+            )
+            for name, ops in data["kernels"].items()
+            for op, entry in ops.items()
+        ]
+        head = ("kernel", "operator", "code bytes", "layers", "median error", "worst error")
+        parts += [
+            f"## {data['core']}, {data['unit']} ({data['cycle_model'] or 'no model'})\n",
+            markdown(head, rows),
+        ]
+    return "\n".join(parts)
+
+
 def main() -> int:
     """Measure, or report."""
     parser = argparse.ArgumentParser(
@@ -157,6 +190,7 @@ def main() -> int:
             print(f"{core}: {e}", file=sys.stderr)
             return 1
         (TABLES / f"{core}.json").write_text(text + "\n")
+    OVERVIEW.write_text(overview())
     return 0
 
 

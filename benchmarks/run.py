@@ -27,6 +27,7 @@ from patchloom.emulation.harness import build, execute
 from patchloom.errors import UserError
 from patchloom.export.tflite import to_tflite
 from patchloom.ir import DType, Graph
+from patchloom.passes.planner import Goal
 from rich.progress import track
 from tables import tables
 
@@ -47,6 +48,7 @@ CORES += ("rv32gcv",)
 LARGE_CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 LARGE_MACS = 20_000_000
 WORSE = 1.01
+GOALS: tuple[Goal, ...] = ("balanced", "latency")
 COUNTS = ("arena_bytes", "state_bytes", "code_bytes", "stack_bytes", "weight_bytes", "instructions", "cycles")
 
 
@@ -79,33 +81,36 @@ def output_sha256(compiled: patchloom.api.Compiled, board: str) -> str:
 
 
 def measure(model: Path, core: str) -> dict[str, Any]:
-    """Figures of one model on one core."""
+    """Figures of one model on one core by goal; equal choices of kernels are measured once."""
     board = f"generic-{core}"
+    found: dict[str, Any] = {}
+    kernels: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as work:
-        compiled = patchloom.compile(model, board, Path(work) / "lib")
-        profile = patchloom.profile(compiled.folder)
-        figures = compiled.figures()
-        keys = (
-            "arena_bytes",
-            "state_bytes",
-            "ram_bytes",
-            "weight_bytes",
-            "code_bytes",
-            "stack_bytes",
-            "macs",
-        )
-        return {
-            **{k: figures[k] for k in keys},
-            "stack_measured_bytes": profile.stack_measured_bytes,
-            "instructions": profile.instructions,
-            "cycles": profile.cycles,
-            "cycle_model": profile.cycle_model,
-            "output_sha256": output_sha256(compiled, board),
-        }
+        for goal in GOALS:
+            compiled = patchloom.compile(model, board, Path(work) / goal, goal=goal)
+            kernels[goal] = [s.kernel for s in compiled.library.plan.steps]
+            same = next((g for g in found if kernels[g] == kernels[goal]), None)
+            found[goal] = found[same] if same else figures_of(compiled, board)
+    return found
+
+
+def figures_of(compiled: patchloom.api.Compiled, board: str) -> dict[str, Any]:
+    """Sizes and counts of a library."""
+    profile = patchloom.profile(compiled.folder)
+    figures = compiled.figures()
+    keys = ("arena_bytes", "state_bytes", "ram_bytes", "weight_bytes", "code_bytes", "stack_bytes", "macs")
+    return {
+        **{k: figures[k] for k in keys},
+        "stack_measured_bytes": profile.stack_measured_bytes,
+        "instructions": profile.instructions,
+        "cycles": profile.cycles,
+        "cycle_model": profile.cycle_model,
+        "output_sha256": output_sha256(compiled, board),
+    }
 
 
 def measure_all(model: Path, cores: Sequence[str]) -> dict[str, Any] | None:
-    """Figures of one model by core, None for float models."""
+    """Figures of one model by core and goal, None for float models."""
     graph = patchloom.load(model)
     if not is_integer(graph):
         return None
@@ -113,20 +118,28 @@ def measure_all(model: Path, cores: Sequence[str]) -> dict[str, Any] | None:
     return {"macs": graph.macs, "cores": {core: measure(model, core) for core in chosen}}
 
 
+def counted(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Figures by "model on core for goal"."""
+    return {
+        f"{name} on {core} for {goal}": figures
+        for name, entry in results.items()
+        for core, goals in entry["cores"].items()
+        for goal, figures in goals.items()
+    }
+
+
 def worse(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Counts that grew by more than 1 %."""
-    found = []
-    for name, entry in new.items():
-        for core, figures in entry["cores"].items():
-            before = old.get(name, {}).get("cores", {}).get(core)
-            if before is None:
-                found.append(f"{name} on {core}: not in results.json")
-                continue
-            found += [
-                f"{name} on {core}: {k} {before[k]} -> {figures[k]}"
-                for k in COUNTS
-                if figures[k] is not None and (before[k] is None or figures[k] > before[k] * WORSE)
-            ]
+    found, before = [], counted(old)
+    for name, figures in counted(new).items():
+        if name not in before:
+            found.append(f"{name}: not in results.json")
+            continue
+        found += [
+            f"{name}: {k} {before[name][k]} -> {figures[k]}"
+            for k in COUNTS
+            if figures[k] is not None and (before[name][k] is None or figures[k] > before[name][k] * WORSE)
+        ]
     return found
 
 

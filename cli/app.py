@@ -46,6 +46,7 @@ class InputMode(StrEnum):
 class Goal(StrEnum):
     """What kernels are chosen for."""
 
+    balanced = "balanced"
     latency = "latency"
     ram = "ram"
     flash = "flash"
@@ -100,9 +101,7 @@ def compile(
     board: Annotated[str, typer.Option(help="Board profile (patchloom boards) or a .toml file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
     name: Annotated[str | None, typer.Option(help="Stem of all C names; default: the file's name.")] = None,
-    goal: Annotated[
-        Goal, typer.Option(help="Choose kernels for fewest cycles, least RAM or least flash.")
-    ] = Goal.latency,
+    goal: Annotated[Goal, typer.Option(help="What kernels are chosen for.")] = Goal.balanced,
     max_ram: Annotated[int | None, typer.Option(min=1, help="Bytes of RAM to stay within.")] = None,
     max_flash: Annotated[int | None, typer.Option(min=1, help="Bytes of flash to stay within.")] = None,
     input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,

@@ -48,7 +48,7 @@ class Options:
     input_mode: InputMode = "arena"
     io_int8: bool = False
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    goal: Goal = "latency"
+    goal: Goal = "balanced"
     max_ram: int | None = None
     max_flash: int | None = None
 
@@ -58,7 +58,7 @@ class Options:
         parts += ["--name", self.name] if self.name else []
         parts += ["--input", self.input_mode] if self.input_mode != "arena" else []
         parts += ["--io", "int8"] if self.io_int8 else []
-        parts += ["--goal", self.goal] if self.goal != "latency" else []
+        parts += ["--goal", self.goal] if self.goal != "balanced" else []
         parts += ["--max-ram", str(self.max_ram)] if self.max_ram is not None else []
         parts += ["--max-flash", str(self.max_flash)] if self.max_flash is not None else []
         for name, shape in self.input_shapes.items():
@@ -159,7 +159,7 @@ def _plan(graph: Graph, board: Board, options: Options) -> Plan:
         return plan(graph, board.isa, KERNELS, input_mode=options.input_mode, choice=choice)
 
     chosen = planned(options.goal)
-    if options.goal == "latency" and chosen.arena_bytes + chosen.state_bytes > ram:
+    if options.goal in ("balanced", "latency") and chosen.arena_bytes + chosen.state_bytes > ram:
         return min(chosen, planned("ram"), key=lambda p: p.arena_bytes)
     return chosen
 

@@ -48,7 +48,7 @@ def test_counts_are_as_committed_and_layers_as_predicted(core: str, tmp_path: Pa
         keys = ("arena_bytes", "state_bytes", "code_bytes", "stack_bytes", "weight_bytes")
         figures = {k: compiled.figures()[k] for k in keys}
         figures |= {"instructions": profile.instructions, "cycles": profile.cycles}
-        counts[name] = {"cores": {core: figures}}
+        counts[name] = {"cores": {core: {"balanced": figures}}}
         total = profile.cycles if table.unit == "cycles" else profile.instructions
         assert total
         errors += [

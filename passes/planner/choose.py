@@ -11,11 +11,14 @@ from ortools.sat.python import cp_model
 from ...ir import Graph, Op
 from .kernel import Call, Const, Kernel, Tensors, accepting
 
-Goal = Literal["latency", "ram", "flash"]
-GOALS: tuple[Goal, ...] = ("latency", "ram", "flash")
+Goal = Literal["balanced", "latency", "ram", "flash"]
+GOALS: tuple[Goal, ...] = ("balanced", "latency", "ram", "flash")
 
 _MAX_EFFORT = 20.0
-"""Deterministic time units of the flash-limited choice, about a second each."""
+"""Deterministic time units of the choice between flash and cycles, about a second each."""
+
+_SLOW = 4.0
+"""Kernels that cost this many times the fastest are no candidates unless flash is the goal."""
 
 
 class Costs(Protocol):
@@ -44,13 +47,14 @@ class Unknown:
 class Choice:
     """How to choose kernels.
 
-    goal          latency: fewest cycles; ram: least scratch memory, then fewest cycles; flash: fewest
-                  bytes of weights and code, then fewest cycles
+    goal          latency: fewest cycles; balanced: about the least product of cycles and flash, so that one
+                  per cent less of one is worth one per cent more of the other; ram: least scratch memory,
+                  then fewest cycles; flash: fewest bytes of weights and code, then fewest cycles
     flash_bytes   what weights and code may take together; None: no limit. Where nothing keeps it, the
                   smallest is chosen
     """
 
-    goal: Goal = "latency"
+    goal: Goal = "balanced"
     costs: Costs = field(default_factory=Unknown)
     flash_bytes: int | None = None
 
@@ -70,35 +74,40 @@ def choose(
 ) -> dict[str, Kernel | None]:
     """A kernel for every op by name, None where none accepts it."""
     found = {op.name: _candidates(op, graph.tensors, features, kernels, choice) for op in graph.ops}
-    best = {name: min(options, key=_key(choice.goal), default=None) for name, options in found.items()}
-    tight = choice.goal == "flash" or (
-        choice.flash_bytes is not None
-        and _flash(graph, {n: c.kernel for n, c in best.items() if c}, choice.costs) > choice.flash_bytes
-    )
-    if tight and any(len(options) > 1 for options in found.values()):
-        best |= _within_flash(graph, found, choice)
-    return {name: c.kernel if c else None for name, c in best.items()}
+    best = {name: min(options, key=_fastest) for name, options in found.items() if options}
+    if any(len(options) > 1 for options in found.values()):
+        flash = _Flash(graph, choice.costs)
+        limit = choice.flash_bytes
+        if choice.goal in ("balanced", "flash") or (limit is not None and flash.total(best) > limit):
+            best = _trade(found, best, flash, choice)
+    return {name: best[name].kernel if name in best else None for name in found}
+
+
+def _fastest(c: _Candidate) -> tuple[float, int, int]:
+    return c.cost, c.scratch, c.rank
 
 
 def _candidates(
     op: Op, tensors: Tensors, features: frozenset[str], kernels: Sequence[Kernel], choice: Choice
 ) -> list[_Candidate]:
-    """Kernels that accept the op; of those only the ones with known costs, and the first where none has."""
+    """Kernels that accept the op and may be chosen for the goal.
+
+    Of kernels with known and unknown costs only the former, and the first where no cost is known.
+    """
     usable = accepting(op, tensors, kernels, features)
     costs = [choice.costs.of(k, op, tensors) for _, k in usable]
     if all(cost is None for cost in costs):
         usable, costs = usable[:1], [0.0]
-    return [
+    found = [
         _Candidate(k, cost, k.scratch_bytes(op, tensors), rank)
         for (rank, k), cost in zip(usable, costs, strict=False)
         if cost is not None
     ]
-
-
-def _key(goal: Goal):  # type: ignore[no-untyped-def]
-    if goal == "ram":
-        return lambda c: (c.scratch, c.cost, c.rank)
-    return lambda c: (c.cost, c.scratch, c.rank)
+    if choice.goal == "ram":
+        return [c for c in found if c.scratch == min(o.scratch for o in found)]
+    if choice.goal == "flash":
+        return found
+    return [c for c in found if c.cost <= _SLOW * min(o.cost for o in found)]
 
 
 def constant_bytes(calls: Sequence[Call]) -> int:
@@ -106,53 +115,77 @@ def constant_bytes(calls: Sequence[Call]) -> int:
     return sum(v.data.nbytes for c in calls if c.struct for _, v in c.struct.fields if isinstance(v, Const))
 
 
-def _flash(graph: Graph, chosen: Mapping[str, Kernel], costs: Costs) -> int:
-    ops = {op.name: op for op in graph.ops}
-    weights = sum(constant_bytes(k.emit(ops[n], graph.tensors)) for n, k in chosen.items())
-    return weights + sum(costs.code_bytes(k) for k in {k.header: k for k in chosen.values()}.values())
+class _Flash:
+    """Bytes of weights and code of choices."""
+
+    def __init__(self, graph: Graph, costs: Costs) -> None:
+        self._tensors, self._costs = graph.tensors, costs
+        self._ops = {op.name: op for op in graph.ops}
+        self._known: dict[tuple[str, str], int] = {}
+
+    def weights(self, name: str, kernel: Kernel) -> int:
+        """Constants of op `name` as the kernel packs them."""
+        if (name, kernel.name) not in self._known:
+            calls = kernel.emit(self._ops[name], self._tensors)
+            self._known[name, kernel.name] = constant_bytes(calls)
+        return self._known[name, kernel.name]
+
+    def code(self, kernel: Kernel) -> int:
+        """The kernel's functions."""
+        return self._costs.code_bytes(kernel)
+
+    def total(self, chosen: Mapping[str, _Candidate]) -> int:
+        """All ops; a kernel's code counts once."""
+        code = {c.kernel.header: self.code(c.kernel) for c in chosen.values()}
+        return sum(code.values()) + sum(self.weights(n, c.kernel) for n, c in chosen.items())
 
 
-def _within_flash(
-    graph: Graph, found: Mapping[str, list[_Candidate]], choice: Choice
-) -> dict[str, _Candidate | None]:
-    """Fewest cycles among the choices that keep the flash limit; fewest bytes where none does, or where that
-    is the goal."""
+def _trade(
+    found: Mapping[str, list[_Candidate]], best: dict[str, _Candidate], flash: _Flash, choice: Choice
+) -> dict[str, _Candidate]:
+    """The choice with the least weighted sum of cycles and flash, within the flash limit.
+
+    Where no choice keeps the limit, the one with the least flash. `best` is the fastest choice.
+    """
     model = cp_model.CpModel()
-    ops = {op.name: op for op in graph.ops}
-    headers: dict[str, tuple[Kernel, cp_model.IntVar]] = {}
+    headers: dict[str, cp_model.IntVar] = {}
     picks: dict[str, list[tuple[cp_model.IntVar, _Candidate]]] = {}
-    flash: list[cp_model.LinearExpr] = []
+    bytes_used: list[cp_model.LinearExpr] = []
     cycles: list[cp_model.LinearExpr] = []
-    for name, options in found.items():
-        if not options:
-            continue
-        picks[name] = [(model.new_bool_var(f"{name}:{c.kernel.name}"), c) for c in options]
+    for name in best:
+        picks[name] = [(model.new_bool_var(""), c) for c in found[name]]
         model.add_exactly_one(var for var, _ in picks[name])
         for var, c in picks[name]:
-            if c.kernel.header not in headers:
-                headers[c.kernel.header] = c.kernel, model.new_bool_var(c.kernel.header)
-            model.add_implication(var, headers[c.kernel.header][1])
-            flash.append(var * constant_bytes(c.kernel.emit(ops[name], graph.tensors)))
+            header = c.kernel.header
+            if header not in headers:
+                headers[header] = model.new_bool_var(header)
+                bytes_used.append(headers[header] * flash.code(c.kernel))
+            model.add_implication(var, headers[header])
+            bytes_used.append(var * flash.weights(name, c.kernel))
             cycles.append(var * round(c.cost))
-    flash += [var * choice.costs.code_bytes(kernel) for kernel, var in headers.values()]
-    total = sum(flash)
-    limit = None if choice.goal == "flash" else choice.flash_bytes
-    if limit is not None:
-        model.add(total <= limit)
-        model.minimize(sum(cycles))
-    else:
-        model.minimize(total)
+    if choice.goal != "flash" and choice.flash_bytes is not None:
+        model.add(sum(bytes_used) <= choice.flash_bytes)
+    per_cycle, per_byte = _prices(found, best, flash, choice.goal)
+    model.minimize(per_cycle * sum(cycles) + per_byte * sum(bytes_used))
+    for name, options in picks.items():
+        for var, c in options:
+            model.add_hint(var, c is best[name])
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 0
     solver.parameters.max_deterministic_time = _MAX_EFFORT
-    status = solver.solve(model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return _within_flash(graph, found, Choice("flash", choice.costs)) if limit is not None else {}
-    if limit is None:  # among the smallest, the fastest
-        model.add(total <= round(solver.objective_value))
-        model.minimize(sum(cycles))
-        again = solver.solve(model)
-        if again not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            return {}
-    return {name: next(c for var, c in options if solver.value(var)) for name, options in picks.items()}
+    if solver.solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return {n: next(c for var, c in options if solver.value(var)) for n, options in picks.items()}
+    return best if choice.goal == "flash" else _trade(found, best, flash, Choice("flash", choice.costs))
+
+
+def _prices(
+    found: Mapping[str, list[_Candidate]], best: dict[str, _Candidate], flash: _Flash, goal: Goal
+) -> tuple[int, int]:
+    """(price of a cycle, price of a byte of flash) as integers."""
+    if goal == "balanced":  # d(log cycles) = d(log flash), at the fastest choice
+        total = sum(c.cost for c in best.values())
+        return max(1, flash.total(best)), max(1, round(total))
+    if goal == "flash":  # bytes first: one weighs more than all cycles
+        return 1, 1 + round(sum(max(c.cost for c in options) for options in found.values() if options))
+    return 1, 0
