@@ -139,16 +139,16 @@ def report(core: str, text: str, cases: Sequence[Graph]) -> None:
             )
 
 
+_ABOUT = """# Kernels
+
+Made by `python benchmarks/costs.py`. Bytes of code are all that a library with this kernel alone gets;
+kernels of one library share some of it. Errors are those of the fit, in relation to the count.
+"""
+
+
 def overview() -> str:
     """All tables as Markdown: code of each kernel, and how well its cost is fitted."""
-    parts = [
-        "# Kernels\n",
-        "Made by `python benchmarks/costs.py`. Bytes of code hold everything a library with this",
-    ]
-    parts[-1] += (
-        " kernel alone gets; kernels of one library share some of it.\nErrors are those of the fit, in relation"
-    )
-    parts[-1] += " to the count.\n"
+    parts = [_ABOUT]
     for path in sorted(TABLES.glob("*.json")):
         data = json.loads(path.read_text())
         rows = [
