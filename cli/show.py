@@ -58,22 +58,19 @@ def verified(result: Verified) -> None:
 
 
 def profiled(p: Profile) -> None:
-    """Counts per layer."""
-    total = p.cycles or p.instructions or 1
-    rows = []
-    for layer in p.layers:
-        cost = layer.cycles if layer.cycles is not None else layer.instructions
-        rows.append(
-            (
-                layer.name[:40],
-                layer.op,
-                number(layer.macs),
-                number(layer.instructions),
-                number(layer.cycles),
-                f"{layer.macs / cost:.2f}" if cost else "",
-                f"{100 * cost / total:.1f}",
-            )
+    """Counts per layer. Without cycles, MACs are told per instruction."""
+    rows = [
+        (
+            layer.name[:40],
+            layer.op,
+            number(layer.macs),
+            number(layer.instructions),
+            number(layer.cycles),
+            f"{layer.macs / layer.instructions if p.cycles is None else layer.macs_per_cycle or 0:.2f}",
+            f"{100 * layer.share:.1f}",
         )
+        for layer in p.layers
+    ]
     rate = "MAC/cycle>" if p.cycles is not None else "MAC/instr>"
     print_table(
         ["layer", "op", "MACs>", "instructions>", "cycles>", rate, "share %>"], rows, f"{p.board} ({p.core})"

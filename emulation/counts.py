@@ -16,13 +16,22 @@ from ..errors import UserError
 from . import toolchain
 
 _PLUGIN = Path(__file__).parent / "plugin"
-_SOURCES = ("counts.c", "m4_model.h", "qemu_plugin_api.h")
 TCG_PLUGIN = "tcg-plugin"
 ICOUNT = "icount"
 # QEMU 9 no longer loads plugins of interface version 1.
 _LAST_PLUGIN_QEMU = 8
 # Cycle models by core. A core that is not listed has none, and its cycles are unknown.
-_MODELS = {"cortex-m4": "m4"}
+_MODELS = {
+    "cortex-m0": "m0",
+    "cortex-m0plus": "m0plus",
+    "cortex-m3": "m3",
+    "cortex-m33": "m33",
+    "cortex-m4": "m4",
+    "cortex-m55": "m55",
+    "cortex-m7": "m7",
+    "rv32imac": "rv32",
+    "rv32imc": "rv32",
+}
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,16 @@ class CountRequest:
 
     markers  addresses; totals are recorded each time the instruction there is about to execute
     source   TCG_PLUGIN or ICOUNT (see `source`); ICOUNT needs a program built with `build_defines`
+    model    cycle model, None for that of the board's core (see docs/cycle_models.md)
     """
 
     markers: tuple[int, ...] = ()
     source: str = TCG_PLUGIN
+    model: str | None = None
+
+    def cycle_model(self, core: str) -> str | None:
+        """Name of the cycle model that counts on a board with this core, None where there is none."""
+        return self.model or cycle_model(core)
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,8 @@ def plugin() -> Path:
     when there is no compiler or it fails.
     """
     cc = toolchain.require("cc")
-    digest = hashlib.sha256(b"".join((_PLUGIN / name).read_bytes() for name in _SOURCES)).hexdigest()[:16]
+    sources = sorted(p for p in _PLUGIN.iterdir() if p.suffix in (".c", ".h"))
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()[:16]
     folder = _cache_folder()
     built = folder / f"counts-{digest}.so"
     if built.is_file():

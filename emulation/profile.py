@@ -20,7 +20,11 @@ from .harness import Inputs, Outcome, build, execute
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """One layer function; cycles None where the core has no cycle model. Bytes are activations."""
+    """One layer function; cycles None where the core has no cycle model. Bytes are activations.
+
+    macs_per_cycle  None where cycles are unknown
+    share           part of the inference's cycles, or of its instructions where cycles are unknown, 0 to 1
+    """
 
     name: str
     op: str
@@ -28,6 +32,8 @@ class LayerProfile:
     macs: int
     instructions: int
     cycles: int | None
+    macs_per_cycle: float | None
+    share: float
     read_bytes: int
     written_bytes: int
 
@@ -36,7 +42,8 @@ class LayerProfile:
 class Profile:
     """One inference, the input given. `cycle_model` names the model, None where cycles are unknown.
 
-    The totals also count the call of run() and its checks, which are no layer's.
+    The totals also count the call of run() and its checks, which are no layer's; so the shares of the layers
+    add up to a little less than 1.
     """
 
     board: str
@@ -89,7 +96,7 @@ def _profile(
     layers: Mapping[int, LayerView],
 ) -> Profile:
     assert outcome.counts is not None
-    instructions, cycles = _spent(window[0], window[-1])
+    instructions, cycles = total = _spent(window[0], window[-1])
     return Profile(
         board=board.name,
         core=board.core,
@@ -99,28 +106,39 @@ def _profile(
         source=outcome.counts.source,
         stack_measured_bytes=outcome.stack_bytes,
         layers=tuple(
-            _layer(library, layers[a.address & ~1], *_spent(a, b)) for a, b in pairwise(window[1:]) if layers
+            _layer(library, layers[a.address & ~1], _spent(a, b), total)
+            for a, b in pairwise(window[1:])
+            if layers
         ),
     )
 
 
-def _spent(a: Snapshot, b: Snapshot) -> tuple[int, int | None]:
-    """Instructions and cycles from one snapshot to another."""
+Spent = tuple[int, int | None]
+"""Instructions and cycles."""
+
+
+def _spent(a: Snapshot, b: Snapshot) -> Spent:
+    """From one snapshot to another."""
     cycles = None if a.cycles is None or b.cycles is None else b.cycles - a.cycles
     return b.instructions - a.instructions, cycles
 
 
-def _layer(library: Library, layer: LayerView, instructions: int, cycles: int | None) -> LayerProfile:
+def _layer(library: Library, layer: LayerView, spent: Spent, total: Spent) -> LayerProfile:
+    instructions, cycles = spent
     step = library.plan.steps[layer.number - 1]
     op = next(op for op in library.graph.ops if op.name == step.op)
     tensors = library.graph.tensors
+    macs = op.macs(tensors)
+    share = instructions / total[0] if cycles is None or total[1] is None else cycles / total[1]
     return LayerProfile(
         name=op.name,
         op=op.kind(),
         kernel=step.kernel,
-        macs=op.macs(tensors),
+        macs=macs,
         instructions=instructions,
         cycles=cycles,
+        macs_per_cycle=macs / cycles if cycles else None,
+        share=share,
         read_bytes=sum(tensors[x].size_bytes for x in op.inputs),
         written_bytes=sum(tensors[y].size_bytes for y in op.outputs),
     )

@@ -133,7 +133,7 @@ def _count_arguments(count: CountRequest | None, board: Board, folder: Path) -> 
         return ["-icount", "shift=0"]
     (folder / "markers.txt").write_text("".join(f"{m:x}\n" for m in count.markers))
     library = str(counting.plugin()).replace(",", ",,")
-    model = counting.cycle_model(board.core) or "none"
+    model = count.cycle_model(board.core) or "none"
     return ["-plugin", f"{library},out=counts.txt,markers=markers.txt,model={model}"]
 
 
@@ -143,7 +143,7 @@ def _collect_counts(
     if count is None:
         return None
     if count.source == counting.TCG_PLUGIN:
-        return counting.parse_plugin((folder / "counts.txt").read_text(), counting.cycle_model(board.core))
+        return counting.parse_plugin((folder / "counts.txt").read_text(), count.cycle_model(board.core))
     payload = _one(records, "M", "the program (built without timer marks)")
     ticks = struct.unpack(f"<{len(payload) // 8}Q", payload)
     return counting.from_timer(ticks, machines.load(board.emulator.machine).timer_hz)

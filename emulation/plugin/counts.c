@@ -4,18 +4,18 @@
  *   out=FILE       where the snapshots are written when the emulator ends (required)
  *   markers=FILE   hexadecimal addresses, one per line
  *   marker=0xADDR  one more address; may be repeated
- *   model=m4|none  cycle model; with none, cycles are not counted
+ *   model=NAME     cycle model (models.h); with none, cycles are not counted
  *
- * Each time the instruction at a marker address is about to execute, the totals so far are recorded. The
- * output has one line `ADDR INSTRUCTIONS CYCLES` per snapshot (address hexadecimal, `-` for no cycles)
- * and ends with `end INSTRUCTIONS CYCLES`, which also tells a complete file from a cut one.
+ * Each time the instruction at a marker address is about to execute, the totals so far are
+ * recorded. The output has one line `ADDR INSTRUCTIONS CYCLES` per snapshot (address hexadecimal,
+ * `-` for no cycles) and ends with `end INSTRUCTIONS CYCLES`, which also tells a complete file from
+ * a cut one.
  *
- * Costs are summed per translated block when QEMU translates it. Two things are only known when blocks
- * run: whether a block was entered by a taken branch (its start is not where the last one ended), and
- * whether its first load follows a single load or store (then it costs 1 instead of 2).
+ * Instructions are decoded when QEMU translates a block; what a block costs is worked out when it
+ * first runs after a block that left the pipeline in a certain state, and remembered (timing.h).
  *
- * One emulated CPU. An exception inside a block would count the rest of the block; the guest programs
- * here end at their first exception.
+ * One emulated CPU. An exception inside a block would count the rest of the block; the guest
+ * programs here end at their first exception.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,22 +23,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "m4_model.h"
+#include "models.h"
 #include "qemu_plugin_api.h"
+#include "timing.h"
 
 /* A guest that loops over a marker must not eat the host's memory: 2^23 snapshots are 192 MiB. */
 #define MAX_SNAPSHOTS ((size_t)1 << 23)
 
 struct block {
     uint64_t start, end;
-    uint64_t instructions, cycles;
-    bool first_is_load, last_is_single;
+    struct timed_block timed; /* its count is that of instructions, also without a model */
 };
 
 struct marker_hit {
     const struct block *block;
     uint64_t address;
-    uint64_t instructions_before, cycles_before; /* within the block */
+    size_t instructions_before; /* within the block */
 };
 
 struct snapshot {
@@ -47,29 +47,22 @@ struct snapshot {
 
 static struct {
     FILE *out;
-    bool with_cycles, truncated;
+    const struct model *model; /* NULL: cycles are not counted */
+    bool truncated;
     uint64_t *markers;
     size_t marker_count;
     struct snapshot *snapshots;
     size_t snapshot_count, snapshot_capacity;
     uint64_t instructions, cycles;
     uint64_t last_end;
-    bool last_is_single, first_load_paired;
+    const struct pipeline *pipeline;
+    const struct passage *passage;
 } state;
 
 PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_API_VERSION;
 
 PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                       char **argv);
-
-static void *checked(void *memory)
-{
-    if (memory == NULL) {
-        fputs("patchloom plugin: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
 
 static bool is_marker(uint64_t address)
 {
@@ -83,22 +76,16 @@ static bool is_marker(uint64_t address)
 
 static void on_block(unsigned int cpu, void *userdata)
 {
-    const struct block *b = userdata;
+    struct block *b = userdata;
     (void)cpu;
-    state.instructions += b->instructions;
-    if (!state.with_cycles) {
+    state.instructions += b->timed.count;
+    if (state.model == NULL) {
         return;
     }
-    state.cycles += b->cycles;
-    if (b->start != state.last_end) {
-        state.cycles += M4_TAKEN_BRANCH_CYCLES;
-    }
-    state.first_load_paired = b->first_is_load && state.last_is_single;
-    if (state.first_load_paired) {
-        state.cycles -= 1;
-    }
+    state.passage = pass(state.model, &b->timed, state.pipeline, b->start != state.last_end);
+    state.cycles += state.passage->cycles;
+    state.pipeline = state.passage->exit;
     state.last_end = b->end;
-    state.last_is_single = b->last_is_single;
 }
 
 static void on_marker(unsigned int cpu, void *userdata)
@@ -117,24 +104,17 @@ static void on_marker(unsigned int cpu, void *userdata)
     struct snapshot *s = &state.snapshots[state.snapshot_count++];
     s->address = hit->address;
     /* on_block has already added the whole block: take back what lies at and after the marker */
-    s->instructions = state.instructions - (hit->block->instructions - hit->instructions_before);
-    s->cycles = state.cycles - (hit->block->cycles - hit->cycles_before);
-    if (hit->instructions_before == 0 && state.first_load_paired) {
-        s->cycles += 1;
+    const struct timed_block *b = &hit->block->timed;
+    s->instructions = state.instructions - (b->count - hit->instructions_before);
+    s->cycles = state.cycles;
+    if (state.model != NULL) {
+        const struct passage *passage = state.passage;
+        struct pipeline unused;
+        uint64_t before =
+            simulate(state.model, b, hit->instructions_before, passage->entry, passage->taken,
+                     &unused);
+        s->cycles -= passage->cycles - before;
     }
-}
-
-/* Size and cost of one instruction; the reported size is not used because QEMU 7.2 may append bytes of the
- * following instruction at the end of a page. */
-static size_t decode(const uint8_t *code, struct insn_cost *cost)
-{
-    unsigned h1 = (unsigned)(code[0] | code[1] << 8);
-    if (h1 >> 11 < 0x1D) {
-        *cost = m4_narrow(h1);
-        return 2;
-    }
-    *cost = m4_wide(h1, (unsigned)(code[2] | code[3] << 8));
-    return 4;
 }
 
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -142,7 +122,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     size_t n = qemu_plugin_tb_n_insns(tb);
     struct block *b = checked(calloc(1, sizeof *b));
     (void)id;
-    b->instructions = n;
+    b->timed.count = n;
+    if (state.model != NULL) {
+        b->timed.insns = checked(calloc(n, sizeof *b->timed.insns));
+    }
     for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint64_t address = qemu_plugin_insn_vaddr(insn);
@@ -154,20 +137,13 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             hit->block = b;
             hit->address = address;
             hit->instructions_before = i;
-            hit->cycles_before = b->cycles;
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_marker, QEMU_PLUGIN_CB_NO_REGS, hit);
         }
-        if (!state.with_cycles) {
-            continue;
+        if (state.model != NULL) {
+            struct insn *decoded = &b->timed.insns[i];
+            decoded->address = (uint32_t)address;
+            b->end = address + state.model->decode(qemu_plugin_insn_data(insn), decoded);
         }
-        struct insn_cost cost;
-        b->end = address + decode(qemu_plugin_insn_data(insn), &cost);
-        bool is_load = cost.access == ACCESS_SINGLE_LOAD;
-        if (i == 0) {
-            b->first_is_load = is_load;
-        }
-        b->cycles += (is_load && i > 0 && b->last_is_single) ? 1 : cost.cycles;
-        b->last_is_single = cost.access != ACCESS_OTHER;
     }
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, b);
 }
@@ -175,7 +151,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 static void write_line(const char *label, uint64_t instructions, uint64_t cycles)
 {
     fprintf(state.out, "%s %" PRIu64 " ", label, instructions);
-    if (state.with_cycles) {
+    if (state.model != NULL) {
         fprintf(state.out, "%" PRIu64 "\n", cycles);
     } else {
         fputs("-\n", state.out);
@@ -205,7 +181,8 @@ static bool add_marker(const char *text)
         fprintf(stderr, "patchloom plugin: bad marker address '%s'\n", text);
         return false;
     }
-    state.markers = checked(realloc(state.markers, (state.marker_count + 1) * sizeof *state.markers));
+    state.markers =
+        checked(realloc(state.markers, (state.marker_count + 1) * sizeof *state.markers));
     state.markers[state.marker_count++] = address;
     return true;
 }
@@ -240,9 +217,9 @@ static bool take_argument(const char *argument)
     if (key == 7 && strncmp(argument, "markers", key) == 0) {
         return read_markers(value + 1);
     }
-    if (strcmp(argument, "model=m4") == 0 || strcmp(argument, "model=none") == 0) {
-        state.with_cycles = strcmp(value + 1, "m4") == 0;
-        return true;
+    if (key == 5 && strncmp(argument, "model", key) == 0) {
+        state.model = find_model(value + 1);
+        return state.model != NULL || strcmp(value + 1, "none") == 0;
     }
     return false;
 }
@@ -259,10 +236,13 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
         fputs("patchloom plugin: needs out=FILE and a machine with one CPU\n", stderr);
         return -1;
     }
-    if (state.with_cycles && strcmp(info->target_name, "arm") != 0) {
-        fprintf(stderr, "patchloom plugin: model m4 cannot time '%s'\n", info->target_name);
+    if (state.model != NULL && strcmp(info->target_name, state.model->target) != 0) {
+        fprintf(stderr, "patchloom plugin: model %s cannot time '%s'\n", state.model->name,
+                info->target_name);
         return -1;
     }
+    static const struct pipeline empty;
+    state.pipeline = intern(&empty);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
     qemu_plugin_register_atexit_cb(id, on_exit_of_emulator, NULL);
     return 0;
