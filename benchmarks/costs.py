@@ -30,7 +30,15 @@ from rich.progress import track
 from shapes import all_cases
 from tables import markdown
 
-CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+CORES: tuple[str, ...] = (
+    "cortex-m0",
+    "cortex-m0plus",
+    "cortex-m3",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+)
 CORES += ("rv32imc", "rv32gcv", "rv64gcv")
 OVERVIEW = Path(__file__).parent / "kernels.md"
 MAX_CASES = 48

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from patchloom.ir import Activation, DType, Graph, Op, Quant, Tensor, Window, verify
@@ -13,8 +14,9 @@ from patchloom.ir.ops.depthwise_conv2d import DepthwiseConv2D
 from patchloom.ir.ops.fully_connected import FullyConnected
 from patchloom.ir.ops.reshape import Reshape
 from patchloom.ir.ops.softmax import Softmax
-from patchloom.ir.weighted import WeightedOp
 from patchloom.ir.window import same_padding
+
+Weighted = type[Conv2D] | type[DepthwiseConv2D] | type[FullyConnected]
 
 
 class Builder:
@@ -41,9 +43,7 @@ class Builder:
         self.ops.append(op)
         return op.outputs[0]
 
-    def weighted(
-        self, kind: type[WeightedOp], x: str, shape: tuple[int, ...], relu: bool, **more: object
-    ) -> str:
+    def weighted(self, kind: Weighted, x: str, shape: tuple[int, ...], relu: bool, **more: Any) -> str:
         """A layer with about normal weights, one scale per channel; outputs about as large as inputs."""
         name = f"layer{len(self.ops)}"
         count, axis = shape[kind.CHANNEL_AXIS], kind.CHANNEL_AXIS % len(shape)

@@ -34,7 +34,7 @@ from tables import tables
 HERE = Path(__file__).parent
 MODELS = HERE.parent.parent / "shared" / "models"
 RESULTS = HERE / "results.json"
-CORES = (
+CORES: tuple[str, ...] = (
     "cortex-m4",
     "cortex-m55",
     "cortex-m3",
@@ -45,7 +45,7 @@ CORES = (
     "cortex-m33",
 )
 CORES += ("rv32gcv",)
-LARGE_CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+LARGE_CORES: tuple[str, ...] = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 LARGE_MACS = 20_000_000
 WORSE = 1.01
 GOALS: tuple[Goal, ...] = ("balanced", "latency")

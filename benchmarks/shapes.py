@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from patchloom.errors import UserError
@@ -22,7 +23,7 @@ from patchloom.ir.ops.read_state import ReadState
 from patchloom.ir.ops.softmax import Softmax
 from patchloom.ir.ops.sub import Sub
 from patchloom.ir.ops.write_state import WriteState
-from patchloom.ir.weighted import WeightedOp, draw_output
+from patchloom.ir.weighted import draw_output
 from patchloom.ir.window import same_padding
 
 STATEFUL = (ReadState, WriteState)
@@ -104,6 +105,8 @@ SIZES = [
     (36, 36),
 ]
 
+Weighted = type[Conv2D] | type[DepthwiseConv2D] | type[FullyConnected]
+
 
 class WideDraw(RandomDraw):
     """Random cases as operators draw them, with dimensions up to four times as large."""
@@ -123,7 +126,7 @@ def activation(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> T
 
 
 def weighted(
-    kind: type[WeightedOp], x: Tensor, shape: tuple[int, ...], rng: np.random.Generator, **attributes: object
+    kind: Weighted, x: Tensor, shape: tuple[int, ...], rng: np.random.Generator, **attributes: Any
 ) -> Graph:
     """A layer with weights of `shape`: about normal, one scale per channel, outputs mostly in range."""
     count, axis = shape[kind.CHANNEL_AXIS], kind.CHANNEL_AXIS
