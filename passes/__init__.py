@@ -7,10 +7,12 @@ from collections.abc import Callable
 from ..errors import UserError
 from ..ir import Graph, verify
 from .canonicalize import canonicalize
+from .constant_channels import fold_constant_channels
 from .lower import lower
 
 PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
     ("canonicalize", canonicalize),
+    ("fold_constant_channels", fold_constant_channels),
     ("lower", lower),
 )  # fmt: skip
 
@@ -35,4 +37,4 @@ def run_passes(graph: Graph, verify_between: bool = False, after: str | None = N
     return graph
 
 
-__all__ = ["PASSES", "canonicalize", "lower", "run_passes"]
+__all__ = ["PASSES", "canonicalize", "fold_constant_channels", "lower", "run_passes"]

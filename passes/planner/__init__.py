@@ -27,6 +27,7 @@ def plan(
     time_limit_s: float = 5.0,
     alignment: int = 4,
     choice: Choice | None = None,
+    reorder: bool = True,
 ) -> Plan:
     """Order, kernels and places with the smallest arena found.
 
@@ -34,12 +35,15 @@ def plan(
                    "extern": inputs stay in the caller's buffers, need no arena and are never written
     time_limit_s   effort of the offset solver in its deterministic time units, about a second each
     choice         how kernels are chosen; by default the first that accepts an op
+    reorder        look for an order of smaller peak; otherwise the graph's own is kept
     alignment      every offset is a multiple of this (a power of two) and of the element size, in bytes
 
     Deterministic: equal arguments give equal plans on every machine. Raises UnsupportedModel naming
     every op that no kernel accepts.
     """
     need = demand(graph, board_features, kernels, input_mode, alignment, choice)
+    if not reorder:
+        return _placed(need, given_order(need, 0), time_limit_s)
     found = order(need)
     best = _placed(need, found, time_limit_s)
     if found.ops != graph.ops and best.arena_bytes > found.peak_bytes:
