@@ -7,6 +7,7 @@ kernel of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -34,10 +35,13 @@ def requant_fields(op: WeightedOp, tensors: Tensors) -> Fields:
     """The fields of pl_channels_m0."""
     fields = dict(channel_fields(op, tensors))
     columns = [fields[f"channels.{name}"] for name in ("bias", "multiplier", "shift")]
-    arrays = [c.data.astype(np.int32) for c in columns if isinstance(c, Const)]
-    kept = ("zero_point", "low", "high", "right_only")
-    table = Const("requantization", np.stack(arrays, axis=1).reshape(-1))
-    return (*((f"channels.{n}", fields[f"channels.{n}"]) for n in kept), ("channels.table", table))
+    bias, multiplier, shift = (c.data.astype(np.int32) for c in columns if isinstance(c, Const))
+    shift = np.where(multiplier == 0, 1, shift)  # nothing is left to shift
+    return (
+        *((f"channels.{n}", fields[f"channels.{n}"]) for n in ("zero_point", "low", "high")),
+        ("channels.right_only", int((shift > 0).all())),
+        ("channels.table", Const("requantization", np.stack([bias, multiplier, shift], axis=1).reshape(-1))),
+    )
 
 
 def rows_of(op: WeightedOp, tensors: Tensors) -> np.ndarray:
@@ -216,9 +220,7 @@ def _block_rows(op: Conv2D, tensors: Tensors) -> int:
 def _conv2d_rows(op: Conv2D, tensors: Tensors) -> RowLoop:
     rows = row_loop(tensors[op.x], tensors[op.y], op.window)
     block = _block_rows(op, tensors)
-    taps = (block - 1) * rows.stride + rows.taps
-    kept = {f: getattr(rows, f) for f in rows.__dataclass_fields__}
-    return RowLoop(**(kept | {"block": block, "taps": taps}))
+    return replace(rows, block=block, taps=(block - 1) * rows.stride + rows.taps)
 
 
 def _emit_conv2d(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
@@ -249,16 +251,31 @@ def _conv2d_scratch(op: Conv2D, tensors: Tensors) -> int:
     return 4 * _round4(_row_segment(op, tensors) * row)
 
 
+def _runs(op: Conv2D, tensors: Tensors, first: int, second: int) -> int:
+    """Pieces that a window row of two pixels in these output columns is packed in."""
+    starts = (ox * op.window.stride[1] - op.window.padding[1][0] for ox in (first, second))
+    width, taps = tensors[op.x].shape[2], op.window.kernel[1]
+    inside = all(at >= 0 and at + taps <= width for at in starts)
+    return 1 if inside and op.window.dilation[1] == 1 else taps
+
+
 def _conv2d_work(op: Conv2D, tensors: Tensors) -> Mapping[str, int]:
     _, height, width, outputs = tensors[op.y].shape
-    block = _block_rows(op, tensors)
+    kernel_h = op.window.kernel[0]
     row = op.window.kernel[1] * tensors[op.x].shape[3]
-    segment = _row_segment(op, tensors)
-    starts = range(0, op.window.kernel[0], segment)
-    lengths = [row * min(segment, op.window.kernel[0] - i) for i in starts]
-    pixels = height // block * (ceil(block * width / 2) * 2) + (height % block) * ceil(width / 2) * 2
-    work = _pair_work(pixels, outputs, lengths, ceil(height / block))
-    return work | {"window_rows": pixels // 2 * op.window.kernel[0]}
+    segment, block = _row_segment(op, tensors), _block_rows(op, tensors)
+    lengths = [row * min(segment, kernel_h - i) for i in range(0, kernel_h, segment)]
+    packings = 1 if len(lengths) == 1 else ceil(outputs / _BLOCK)
+    pairs = runs = 0
+    for oy in range(0, height, block):
+        pixels = width * min(block, height - oy)
+        columns = [p % width for p in range(pixels)]
+        columns += columns[-1:] * (pixels % 2)
+        pairs += len(columns) // 2
+        runs += sum(_runs(op, tensors, a, b) for a, b in zip(columns[::2], columns[1::2], strict=True))
+    work = _pair_work(2 * pairs, outputs, lengths, ceil(height / block))
+    window_rows = pairs * kernel_h * packings
+    return work | {"window_rows": window_rows, "runs": runs * kernel_h * packings}
 
 
 KERNELS: tuple[Kernel, ...] = (
