@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,37 @@ DENSE += [
     (24, 250),
     (12, 7),
 ]
-KERNELS = [(3, 3), (3, 3), (5, 5), (7, 7), (10, 4), (1, 3), (3, 1), (1, 9), (5, 1), (2, 2)]
+POINTWISE += [
+    (1, 1, c, n) for c, n in ((128, 64), (64, 32), (19, 45), (320, 80), (48, 100), (8, 24), (5, 12))
+]
+POINTWISE += [(h, w, c, n) for h, w, c, n in ((9, 3, 4, 12), (12, 12, 8, 8), (5, 8, 12, 30), (7, 7, 3, 24))]
+POINTWISE += [(1, 2, 40, 72), (2, 1, 100, 20), (3, 1, 32, 16), (4, 12, 8, 20), (20, 2, 6, 40), (6, 6, 8, 48)]
+DENSE += [(8, 8), (4, 40), (12, 12), (10, 3), (6, 60), (3, 7), (15, 20), (9, 64)]
+RESIDUAL = [(8, 8, 16, 16), (5, 6, 32, 32), (3, 9, 48, 16), (4, 4, 32, 48), (12, 6, 16, 24), (2, 4, 64, 32)]
+RESIDUAL += [
+    (3, 3, 64, 40),
+    (9, 9, 16, 20),
+    (6, 10, 16, 32),
+    (4, 12, 32, 16),
+    (7, 7, 32, 16),
+    (10, 10, 16, 16),
+]
+RESIDUAL += [(4, 6, 16, 64), (2, 2, 32, 64), (11, 5, 32, 12), (16, 16, 16, 8), (3, 4, 80, 32), (6, 6, 48, 18)]
+KERNELS = [
+    (3, 3),
+    (3, 3),
+    (3, 3),
+    (5, 5),
+    (5, 5),
+    (7, 7),
+    (7, 7),
+    (10, 4),
+    (1, 3),
+    (3, 1),
+    (1, 9),
+    (5, 1),
+    (2, 2),
+]
 CHANNELS = [3, 4, 8, 13, 16, 24, 32, 40, 48, 64, 72, 96, 100, 144]
 SIZES = [
     (3, 3),
@@ -138,7 +169,9 @@ def weighted(
     bias = Tensor("b", (count,), DType.INT32, bias_quant, rng.integers(-2000, 2000, count).astype(np.int32))
     draw = RandomDraw(int(rng.integers(1 << 30)))
     y = draw_output(draw, "y", x, w, max(1, data.size // count))
-    clamp = Activation.RELU if rng.random() < 0.6 else Activation.NONE
+    clamp = Activation.RELU if rng.random() < (0.9 if kind is DepthwiseConv2D else 0.6) else Activation.NONE
+    if clamp is Activation.RELU and y.quant:  # as converters store it
+        y = replace(y, quant=Quant(y.quant.scale, (-128,)))
     return one_op_graph(kind("op", "x", "w", "b", "y", activation=clamp, **attributes), [x, w, bias, y])
 
 
@@ -162,16 +195,27 @@ def weighted_cases(seed: int) -> Iterator[Graph]:
         yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, 1, 1, c), rng, window=Window((1, 1)))
     for c, n in DENSE:
         yield weighted(FullyConnected, activation("x", (1, c), rng), (n, c), rng, keep_dims=False)
+    for h, w, c, n in RESIDUAL:
+        pads = Window((3, 3), padding=((1, 1), (1, 1)))
+        yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, 3, 3, c), rng, window=pads)
     for window, (h, w) in _windows(rng, 60):
         c, n = (int(rng.choice(CHANNELS)) for _ in range(2))
         yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, *window.kernel, c), rng, window=window)
     for window, (h, w) in _windows(rng, 30):  # the first layers of networks
         c, n = int(rng.choice([1, 1, 2, 3, 3, 4])), int(rng.choice([8, 16, 24, 64]))
         yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, *window.kernel, c), rng, window=window)
-    for window, (h, w) in _windows(rng, 70):
+    for window, (h, w) in _windows(rng, 300):
         c = int(rng.choice(CHANNELS))
         yield weighted(
             DepthwiseConv2D, activation("x", (1, h, w, c), rng), (1, *window.kernel, c), rng, window=window
+        )
+
+    for i in range(24):  # series, and single channels
+        length, c = int(rng.integers(8, 60)), 1 if i % 3 == 0 else int(rng.choice([8, 16, 24, 40, 64]))
+        k = int(rng.integers(2, min(18, length)))
+        window = Window((k, 1))
+        yield weighted(
+            DepthwiseConv2D, activation("x", (1, length, 1, c), rng), (1, k, 1, c), rng, window=window
         )
 
 

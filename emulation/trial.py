@@ -22,7 +22,10 @@ from .harness import Inputs, build, execute
 
 @dataclass(frozen=True)
 class Cost:
-    """One case: the kernel that ran, and its layer function's counts (None where they are unknown)."""
+    """One case: the kernel that ran, and its layer function's counts.
+
+    None where nothing was counted, or nothing ran: a copy whose source and destination are the same place.
+    """
 
     kernel: str
     instructions: int | None
@@ -107,17 +110,19 @@ def run_trial(
         outcome = execute(program, samples, reset_every=len(samples), checks=False, count=request)
     assert outcome.damaged_guards == 0, "a kernel wrote outside the arena"
     order = {step.op: i for i, step in enumerate(chosen.steps)}
-    by_step = _costs(outcome.counts, len(chosen.steps))
-    costs = tuple(Cost(chosen.steps[order[op.name]].kernel, *by_step[order[op.name]]) for op in graph.ops)
+    by_step = _costs(outcome.counts, [layer.number for layer in view.layers])
+    costs = tuple(
+        Cost(chosen.steps[i].kernel, *by_step.get(i + 1, (None, None)))
+        for i in (order[op.name] for op in graph.ops)
+    )
     functions = [s for s in image.symbols if s.is_function and s.name.startswith("pl_")] if image else []
     code = sum({s.address: s.size_bytes for s in functions}.values())
     return Trial(graph, tuple(s.outputs for s in outcome.samples), costs, outcome.stack_bytes, code)
 
 
-def _costs(counts: Counts | None, steps: int) -> list[tuple[int | None, int | None]]:
-    """(instructions, cycles) of each step in the last run; every step has a layer function."""
-    if counts is None:
-        return [(None, None)] * steps
-    last = [(s.instructions, s.cycles) for s in counts.intervals()[-steps:]]
-    assert len(last) == steps
-    return [(i, c) for i, c in last]
+def _costs(counts: Counts | None, layers: Sequence[int]) -> dict[int, tuple[int | None, int | None]]:
+    """(instructions, cycles) in the last run by number of the layer, of which there is a function each."""
+    if counts is None or not layers:
+        return {}
+    last = [(s.instructions, s.cycles) for s in counts.intervals()[-len(layers) :]]
+    return dict(zip(layers, last, strict=True))
