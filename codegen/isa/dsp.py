@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ...passes.planner.kernel import Kernel
-from . import dsp_conv
+from . import dsp_conv, dsp_other, dsp_winograd
 
-KERNELS: tuple[Kernel, ...] = dsp_conv.KERNELS
+KERNELS: tuple[Kernel, ...] = (*dsp_conv.KERNELS, *dsp_winograd.KERNELS, *dsp_other.KERNELS)

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ...ir.ops.conv2d import Conv2D
+from ...ir.ops.fully_connected import FullyConnected
 from ...ir.types import Tensor
-from ...passes.planner.kernel import SCRATCH, Call, Kernel, Pointer, RowLoop, Struct, Tensors
-from ..ops.packing import pointers, row_loop, window_fields
-from .dsp_gemm import FEATURES, gemm_accepts, gemm_fields, word_order
+from ...ir.window import Window
+from ...passes.planner.kernel import SCRATCH, Call, Const, Kernel, Pointer, RowLoop, Struct, Tensors
+from ..ops.packing import Fields, pointers, row_loop, window_fields
+from .dsp_gemm import (
+    FC_CHANNELS,
+    FEATURES,
+    channels,
+    fc_accepts,
+    fc_stream,
+    gemm_accepts,
+    gemm_fields,
+    gemm_scratch,
+    weight_rows,
+    word_order,
+)
 
-_BLOCK = 4
 _UNROLL = 8
+_UNROLL4 = 16
 _MAX_ROWS = 4
 _SCRATCH_LIMIT = 16384
 
 
-def gemm_work(pixels: int, lanes: int, out_c: int) -> dict[str, int]:
-    """Rounds of the loops in gemm_s8__dsp.h for a run of pixels."""
+def gemm_work(fours: int, threes: int, lanes: int, out_c: int) -> dict[str, int]:
+    """Rounds of the loops in gemm_dsp.h for so many blocks of 4 and of 3 pixels."""
     pairs, channel_pairs = (lanes + 1) // 2, (out_c + 1) // 2
-    fours, threes = pixel_blocks(pixels)
-    rounds = max(1, -(-(pairs - 1) // _UNROLL))
+    rounds4, rounds3 = (max(1, -(-(pairs - 1) // unroll)) for unroll in (_UNROLL4, _UNROLL))
     return {
         "blocks": fours + threes,
         "pairs4": fours * channel_pairs * pairs,
         "pairs3": threes * channel_pairs * pairs,
         "outputs4": fours * channel_pairs,
         "outputs3": threes * channel_pairs,
-        "rounds": (fours + threes) * channel_pairs * rounds,
-        "widened": (4 * fours + 3 * threes) * lanes,
+        "rounds": (fours * rounds4 + threes * rounds3) * channel_pairs,
+        "odd_blocks": (fours + threes) * (out_c % 2),
     }
 
 
@@ -46,33 +59,80 @@ def pixel_blocks(pixels: int) -> tuple[int, int]:
     return (pixels - 3 * threes) // 4, threes
 
 
-def _is_pointwise(op: Conv2D, tensors: Tensors) -> bool:
-    same_group = tensors[op.weights].shape[3] == tensors[op.x].shape[3]
-    return op.window.pointwise and same_group and gemm_accepts(op, tensors)
+def _no_groups(op: Conv2D, tensors: Tensors) -> bool:
+    return tensors[op.weights].shape[3] == tensors[op.x].shape[3]
+
+
+def _is_pointwise(op: Conv2D, tensors: Tensors, variant: str) -> bool:
+    return op.window.pointwise and _no_groups(op, tensors) and gemm_accepts(op, tensors, variant)
 
 
 def _pointwise_scratch(op: Conv2D, tensors: Tensors) -> int:
-    return (tensors[op.x].shape[3] + 1) // 2 * 4 * _BLOCK
+    return gemm_scratch(tensors[op.x].shape[3])
 
 
-def _emit_pointwise(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
+def _name(kernel: str, variant: str) -> str:
+    return f"{kernel}_s8__dsp{variant and '_'}{variant}"
+
+
+def _emit_pointwise(op: Conv2D, tensors: Tensors, variant: str) -> tuple[Call, ...]:
     x, y = tensors[op.x], tensors[op.y]
     in_c, out_c = x.shape[3], y.shape[3]
-    fields = (("in_c", in_c), *gemm_fields(op, tensors, word_order(in_c)))
-    name = "pl_pointwise_s8__dsp"
+    fields = (("in_c", in_c), *gemm_fields(op, tensors, word_order(in_c), variant))
+    function = "pl_" + _name("pointwise", variant)
     scratch = Pointer("scratch", SCRATCH, "int32_t", writable=True)
     args = ("x", "y", y.elements // out_c, "scratch", "&p")
-    return (Call(name, (*pointers(op, tensors), scratch), args, Struct(f"{name}_params", fields)),)
+    struct = Struct("pl_pointwise_dsp_params", fields)
+    return (Call(function, (*pointers(op, tensors), scratch), args, struct),)
 
 
 def _pointwise_work(op: Conv2D, tensors: Tensors) -> Mapping[str, int]:
     x, y = tensors[op.x], tensors[op.y]
-    return {"calls": 1, **gemm_work(y.elements // y.shape[3], x.shape[3], y.shape[3])}
+    in_c, out_c = x.shape[3], y.shape[3]
+    fours, threes = pixel_blocks(y.elements // out_c)
+    pixels = 4 * fours + 3 * threes
+    return {
+        "calls": 1,
+        **gemm_work(fours, threes, in_c, out_c),
+        "pixels": pixels,
+        "words": pixels * (in_c // 4),
+    }
 
 
-def _is_spatial(op: Conv2D, tensors: Tensors) -> bool:
-    no_groups = tensors[op.weights].shape[3] == tensors[op.x].shape[3]
-    return no_groups and _spatial_scratch(op, tensors) <= _SCRATCH_LIMIT and gemm_accepts(op, tensors)
+def _emit_fc(op: FullyConnected | Conv2D, tensors: Tensors, variant: str) -> tuple[Call, ...]:
+    y, constants, requant = tensors[op.y], channels(op, tensors), op.requant(tensors)
+    assert constants is not None
+    rows = weight_rows(op, tensors)
+    fields: Fields = (
+        ("in_c", rows.shape[1]),
+        ("out_c", len(rows)),
+        ("low", requant.low),
+        ("high", requant.high),
+        ("stream", Const("stream", fc_stream(rows, constants, variant))),
+    )
+    function = "pl_" + _name("fully_connected", variant)
+    args = ("x", "y", y.elements // len(rows), "&p")
+    struct = Struct("pl_fully_connected_dsp_params", fields)
+    return (Call(function, pointers(op, tensors), args, struct),)
+
+
+def _fc_work(op: FullyConnected | Conv2D, tensors: Tensors) -> Mapping[str, int]:
+    out_c, *taps = tensors[op.weights].shape
+    pixels = tensors[op.y].elements // out_c
+    words = (int(np.prod(taps)) + 3) // 4
+    groups = pixels * -(-out_c // FC_CHANNELS)
+    rounds = groups * max(1, -(-(words - 1) // _UNROLL))
+    return {"calls": 1, "pixels": pixels, "groups": groups, "words": groups * words, "rounds": rounds}
+
+
+def _is_pointwise_fc(op: Conv2D, tensors: Tensors, variant: str) -> bool:
+    """A 1x1 convolution, pixel by pixel; pays for one or two of them."""
+    return op.window.pointwise and _no_groups(op, tensors) and fc_accepts(op, tensors, variant)
+
+
+def _is_spatial(op: Conv2D, tensors: Tensors, variant: str) -> bool:
+    small = _spatial_scratch(op, tensors) <= _SCRATCH_LIMIT
+    return small and _no_groups(op, tensors) and gemm_accepts(op, tensors, variant)
 
 
 def _runs(op: Conv2D, tensors: Tensors) -> tuple[int, int]:
@@ -82,18 +142,19 @@ def _runs(op: Conv2D, tensors: Tensors) -> tuple[int, int]:
 
 
 def _window_order(op: Conv2D, tensors: Tensors) -> np.ndarray:
-    """Order of a window's weights in lanes: words of all runs first, then what is left of each run."""
+    """Order of a window's weights in lanes: words of all runs first, then what is left of the runs, of each
+    such value the rows in pairs. -1 is a lane without weight."""
     run, runs = _runs(op, tensors)
-    first = np.arange(op.window.kernel[0] * runs)[:, None] * run
-    order = word_order(run)[None, :] + first
-    whole = run // 4 * 4
-    return np.concatenate([order[:, :whole].reshape(-1), order[:, whole:].reshape(-1)])
+    kernel_h, whole = op.window.kernel[0], run // 4 * 4
+    first = np.arange(kernel_h * runs)[:, None] * run
+    rest = (np.arange(whole, run)[None, :] + first).reshape(kernel_h, -1)
+    if kernel_h % 2:
+        rest = np.concatenate([rest, np.full((1, rest.shape[1]), -1)])
+    return np.concatenate([(word_order(whole)[None, :] + first).reshape(-1), rest.T.reshape(-1)])
 
 
 def _spatial_scratch(op: Conv2D, tensors: Tensors) -> int:
-    kernel_h, kernel_w = op.window.kernel
-    taps = kernel_w * tensors[op.x].shape[3]
-    return (kernel_h * taps + 1) // 2 * 4 * _BLOCK + (taps + 3) // 4 * 4
+    return gemm_scratch(len(_window_order(op, tensors)))
 
 
 def _row_blocks(width: int, rows: int) -> list[tuple[int, int]]:
@@ -120,11 +181,21 @@ def _block_rows(x: Tensor, y: Tensor, op: Conv2D, block: int) -> RowLoop:
     return loop if block == 1 else replace(loop, block=block, taps=(block - 1) * loop.stride + loop.taps)
 
 
-def _emit_spatial(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
+def _inner_columns(window: Window, in_w: int, out_w: int) -> tuple[int, int]:
+    """First and last + 1 output column whose window is inside the input without dilation; (0, 0) for none."""
+    if window.dilation[1] != 1:
+        return 0, 0
+    width, stride, left = window.kernel[1], window.stride[1], window.padding[1][0]
+    inside = [ox for ox in range(out_w) if 0 <= ox * stride - left <= in_w - width]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+def _emit_spatial(op: Conv2D, tensors: Tensors, variant: str) -> tuple[Call, ...]:
     x, y = tensors[op.x], tensors[op.y]
     block = _rows_per_call(op, tensors)
     loop = _block_rows(x, y, op, block)
     run, runs = _runs(op, tensors)
+    begin, end = _inner_columns(op.window, x.shape[2], y.shape[2])
     fields = (
         ("in_w", x.shape[2]),
         ("in_c", x.shape[3]),
@@ -133,33 +204,81 @@ def _emit_spatial(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
         ("stride_h", op.window.stride[0]),
         ("run", run),
         ("runs", runs),
+        ("inner_begin", begin),
+        ("inner_end", end),
         ("pad", loop.pad or "NULL"),
-        *gemm_fields(op, tensors, _window_order(op, tensors)),
+        *gemm_fields(op, tensors, _window_order(op, tensors), variant),
     )
-    name = "pl_conv2d_s8__dsp"
+    function = "pl_" + _name("conv2d", variant)
     scratch = Pointer("scratch", SCRATCH, "int32_t", writable=True)
     args = ("rows", "y", "n" if block > 1 else 1, "scratch", "&p")
-    return (Call(name, (*pointers(op, tensors), scratch), args, Struct(f"{name}_params", fields), loop),)
+    struct = Struct("pl_conv2d_dsp_params", fields)
+    return (Call(function, (*pointers(op, tensors), scratch), args, struct, loop),)
+
+
+def _spatial_work(op: Conv2D, tensors: Tensors) -> Mapping[str, int]:
+    _, height, width, out_c = tensors[op.y].shape
+    block = _rows_per_call(op, tensors)
+    calls = -(-height // block)
+    fours, threes = _row_blocks(width, height)[block - 1]
+    begin, end = _inner_columns(op.window, tensors[op.x].shape[2], width)
+    run, runs = _runs(op, tensors)
+    rows = height * op.window.kernel[0] * runs
+    copied = runs == 1 and run // op.window.kernel[1] % 4 != 0
+    return {
+        "calls": calls,
+        **gemm_work(fours, threes, len(_window_order(op, tensors)), out_c),
+        "inner_windows": height * (end - begin),
+        "inner_rows": rows * (end - begin),
+        "inner_words": rows * (end - begin) * (run // 4),
+        "inner_rest": rows * (end - begin) * (run % 4),
+        "border_rows": rows * (width - end + begin),
+        "border_values": 0 if copied else rows * (width - end + begin) * run,
+        "copied_values": rows * (width - end + begin) * run if copied else 0,
+    }
+
+
+def _kernels(variant: str) -> tuple[Kernel, ...]:
+    pointwise, spatial = _name("pointwise", variant), _name("conv2d", variant)
+    return (
+        Kernel(
+            f"pl_{pointwise}",
+            f"dsp/{pointwise}.h",
+            Conv2D,
+            partial(_is_pointwise, variant=variant),
+            partial(_emit_pointwise, variant=variant),
+            _pointwise_scratch,
+            features=FEATURES,
+            work=_pointwise_work,
+        ),
+        Kernel(
+            f"pl_{spatial}",
+            f"dsp/{spatial}.h",
+            Conv2D,
+            partial(_is_spatial, variant=variant),
+            partial(_emit_spatial, variant=variant),
+            _spatial_scratch,
+            features=FEATURES,
+            work=_spatial_work,
+        ),
+    )
 
 
 KERNELS: tuple[Kernel, ...] = (
-    Kernel(
-        "pl_pointwise_s8__dsp",
-        "dsp/pointwise_s8__dsp.h",
-        Conv2D,
-        _is_pointwise,
-        _emit_pointwise,
-        _pointwise_scratch,
-        features=FEATURES,
-        work=_pointwise_work,
-    ),
-    Kernel(
-        "pl_conv2d_s8__dsp",
-        "dsp/conv2d_s8__dsp.h",
-        Conv2D,
-        _is_spatial,
-        _emit_spatial,
-        _spatial_scratch,
-        features=FEATURES,
+    *_kernels("relu"),
+    *_kernels(""),
+    *_kernels("any"),
+    *(
+        Kernel(
+            "pl_" + _name("fully_connected", variant),
+            f"dsp/{_name('fully_connected', variant)}.h",
+            op,
+            partial(accepts, variant=variant),
+            partial(_emit_fc, variant=variant),
+            features=FEATURES,
+            work=_fc_work,
+        )
+        for variant in ("", "any")
+        for op, accepts in ((FullyConnected, fc_accepts), (Conv2D, _is_pointwise_fc))
     ),
 )

@@ -1,8 +1,8 @@
-"""Depthwise convolution for Arm cores with the DSP extension."""
+"""Depthwise 3x3 convolution with ReLU for Arm cores with the DSP extension."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +13,13 @@ from ...ir.types import DType
 from ...passes.planner.kernel import SCRATCH, Call, Const, Field, Kernel, Pointer, Struct, Tensors
 from ..ops.packing import channel_fields, has_type, pointers, row_loop
 
-_FEATURES = frozenset({"arm", "dsp"})
-_LINES = 8
-"""PL_DW_LINES: input rows of the scratch planes."""
-_RUN = 16
-"""Output columns per run at most: 1152 bytes of scratch."""
+FEATURES = frozenset({"arm", "dsp"})
+LINES = 8
+"""PL_DW_LINES: input rows (or columns) of the scratch planes."""
+PAIR_BYTES = 16 * LINES
+"""A pair of columns of four channels in the planes."""
+_PAIRS = 9
+"""Pairs of input columns per run at most: 1152 bytes of scratch."""
 _FRACTION = 10
 """PL_DW_FRACTION: fractional bits of an output before the last shift, the same for all channels."""
 
@@ -81,12 +83,12 @@ def _first_reaching(requant: Requant, low: np.ndarray, high: np.ndarray) -> np.n
     b = np.repeat(high[:, None] + 1, len(values), axis=1)
     while (a < b).any():
         middle = a + b >> 1
-        reached = requant.apply(middle.T).T >= values
+        reached = values <= requant.apply(middle.T).T
         a, b = np.where(reached | (a >= b), a, middle + 1), np.where(reached & (a < b), middle, b)
     return a
 
 
-def _merged_channels(
+def merged_channels(
     weights: np.ndarray, bias: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
 ) -> _Channels | None:
     """The form in which the 3x3 kernel requantizes, None where an output could differ.
@@ -111,93 +113,184 @@ def _merged_channels(
     return None
 
 
-def _records(op: DepthwiseConv2D, tensors: Tensors) -> np.ndarray | None:
-    """int32[channels, 9]: pl_dw3_record per channel, None where the form of the kernel is not exact."""
-    data = tensors[op.weights].data
-    assert data is not None
-    fields = dict(channel_fields(op, tensors))
-    bias, multiplier, shift = (_array(fields, n) for n in ("bias", "multiplier", "shift"))
-    requant = op.requant(tensors)
-    if (requant.zero_point, requant.low, requant.high) != (-128, -128, 127):
-        return None
-    w = data[0].astype(np.int64)
-    form = _merged_channels(w.reshape(9, -1), bias, multiplier, shift)
-    if form is None:
-        return None
-    w = w << form.scale
-    pairs = [_lanes(w[ky, kx], w[ky, kx + 1]) for ky in range(3) for kx in range(2)]
-    rest = [(bias << form.scale) + form.tweak, form.multiplier, form.offset]
-    return np.stack([*pairs, *rest], axis=1).astype(np.int32)
-
-
-def _array(fields: Mapping[str, Field], name: str) -> np.ndarray:
+def channel_array(fields: Mapping[str, Field], name: str) -> np.ndarray:
     """int64 values of one of the arrays of channel_fields."""
     const = fields[f"channels.{name}"]
     assert isinstance(const, Const)
     return const.data.astype(np.int64)
 
 
-def _lanes(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def lanes(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """int32 words of two int16 each."""
     return ((low & 0xFFFF) | (high << 16)).astype(np.uint32).view(np.int32)
 
 
-def _accepts_3x3(op: DepthwiseConv2D, tensors: Tensors) -> bool:
-    x, y, window = tensors[op.x], tensors[op.y], op.window
-    return (
-        has_type(op, tensors, DType.INT8)
-        and window.kernel == (3, 3)
-        and window.stride == (1, 1)
-        and window.dilation == (1, 1)
-        and x.shape[3] == y.shape[3] >= 4
-        and y.shape[2] >= 2
-        and _records(op, tensors) is not None
-    )
+def cut(length: int, most: int) -> int:
+    """The longest of the fewest parts of at most `most` that make up `length`, as equal as can be."""
+    return -(-length // -(-length // most))
 
 
-def _chunk(width: int) -> int:
-    """Columns per run: even, at most _RUN, with at least two left for the last run, as equal as can be."""
-    sizes = [n for n in range(_RUN, 0, -2) if (width - 1) % n or n == 1]
-    fewest = min(-(-width // n) for n in sizes)
-    return min(n for n in sizes if -(-width // n) == fewest)
+def runs(width: int, chunk: int) -> Iterator[tuple[int, int]]:
+    """(first, length) of the runs of at most `chunk` that a kernel cuts `width` outputs into."""
+    return ((x, min(chunk, width - x)) for x in range(0, width, chunk))
 
 
-def _emit_3x3(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
-    x, y = tensors[op.x], tensors[op.y]
-    records = _records(op, tensors)
-    assert records is not None
-    rows = row_loop(x, y, op.window)
-    blocks = -(-rows.out_rows // (_LINES - 2))
-    block = -(-rows.out_rows // blocks)
-    name = "pl_depthwise_conv2d_s8__dsp_3x3"
-    fields: tuple[tuple[str, Field], ...] = (
-        ("in_w", x.shape[2]),
-        ("in_c", x.shape[3]),
-        ("out_w", y.shape[2]),
-        ("pad_left", op.window.padding[1][0]),
-        ("chunk", _chunk(y.shape[2])),
-        ("zero", int(np.full(4, x.zero_point, np.int8).view(np.int32)[0])),
-        ("records", Const("channels", records.reshape(-1))),
-    )
+def plane_pairs(x: int, pairs: int, in_w: int) -> tuple[int, int]:
+    """How many of `pairs` pairs of columns from column x on are (inside the input, not or not whole)."""
+    inside = sum(x + 2 * i >= 0 and x + 2 * i + 1 < in_w for i in range(pairs))
+    return inside, pairs - inside
+
+
+def zero_word(tensors: Tensors, op: DepthwiseConv2D) -> int:
+    """The input's zero point in each byte of a word."""
+    return int(np.full(4, tensors[op.x].zero_point, np.int8).view(np.int32)[0])
+
+
+def _merged(op: DepthwiseConv2D, tensors: Tensors) -> tuple[np.ndarray, _Channels, np.ndarray] | None:
+    """(int64[kh, kw, channels] scaled weights, form, bias) of outputs with ReLU, None where not exact."""
+    data = tensors[op.weights].data
+    assert data is not None
+    fields = dict(channel_fields(op, tensors))
+    bias, multiplier, shift = (channel_array(fields, n) for n in ("bias", "multiplier", "shift"))
+    requant = op.requant(tensors)
+    if (requant.zero_point, requant.low, requant.high) != (-128, -128, 127):
+        return None
+    w = data[0].astype(np.int64)
+    form = merged_channels(w.reshape(-1, len(bias)), bias, multiplier, shift)
+    if form is None:
+        return None
+    return w << form.scale, form, (bias << form.scale) + form.tweak
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """One of the 3x3 kernels: stride 1 with runs along rows, or down the columns; stride 2."""
+
+    suffix: str
+    params: str
+    stride: int = 1
+    down: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"depthwise_conv2d_s8__dsp_3x3{self.suffix}"
+
+    def accepts(self, op: DepthwiseConv2D, tensors: Tensors) -> bool:
+        x, y, window = tensors[op.x], tensors[op.y], op.window
+        _, height, width, _ = y.shape
+        length = height if self.down else width
+        return (
+            has_type(op, tensors, DType.INT8)
+            and window.kernel == (3, 3)
+            and window.stride == (self.stride, self.stride)
+            and window.dilation == (1, 1)
+            and x.shape[3] == y.shape[3] >= 4
+            and (self.stride == 2 or length >= 2)
+            and (not self.down or 2 * height >= 3 * width)
+            and _merged(op, tensors) is not None
+        )
+
+    def _length(self, outputs: int) -> int:
+        """Outputs per run, as equal as can be. With stride 1 even, and at least two for the last run."""
+        most = (_PAIRS - 1) * 2 // self.stride
+        if self.stride == 2:
+            return cut(outputs, most)
+        sizes = [n for n in range(most, 0, -2) if outputs % n != 1]
+        fewest = min(-(-outputs // n) for n in sizes)
+        return min(n for n in sizes if -(-outputs // n) == fewest)
+
+    def blocks(self, op: DepthwiseConv2D, tensors: Tensors) -> tuple[int, int]:
+        """(output rows per call, output columns at once)."""
+        _, height, width, _ = tensors[op.y].shape
+        lines = (LINES - 3) // self.stride + 1
+        if self.down:
+            return min(self._length(height), height), cut(width, lines)
+        return cut(height, lines), self._length(width)
+
+    def records(self, op: DepthwiseConv2D, tensors: Tensors) -> np.ndarray:
+        """int32: pl_dw3_record (stride 1) or pl_dw3s2_record per channel."""
+        merged = _merged(op, tensors)
+        assert merged is not None
+        w, form, bias = merged
+        w = w.swapaxes(0, 1) if self.down else w
+        if self.stride == 1:
+            pairs = [lanes(w[ky, kx], w[ky, kx + 1]) for ky in range(3) for kx in range(2)]
+            words = [*pairs, bias, form.multiplier, form.offset]
+        else:
+            pairs = [lanes(w[ky, 0], w[ky, 1]) for ky in range(3)]
+            third = [lanes(w[0, 2], w[1, 2]), lanes(w[2, 2], 0 * w[2, 2])]
+            words = [*pairs, *third, form.multiplier, form.offset, bias]
+        return np.stack(words, axis=1).astype(np.int32).reshape(-1)
+
+    def emit(self, op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
+        x, y = tensors[op.x], tensors[op.y]
+        block, chunk = self.blocks(op, tensors)
+        fields: tuple[tuple[str, Field], ...] = (
+            ("in_w", x.shape[2]),
+            ("in_c", x.shape[3]),
+            ("out_w", y.shape[2]),
+            ("pad_left", op.window.padding[1][0]),
+            ("chunk", chunk),
+            ("zero", zero_word(tensors, op)),
+            ("records", Const("channels", self.records(op, tensors))),
+        )
+        return (planes_call(op, tensors, f"pl_{self.name}", Struct(self.params, fields), block),)
+
+    def scratch_bytes(self, op: DepthwiseConv2D, tensors: Tensors) -> int:
+        block, chunk = self.blocks(op, tensors)
+        run = block if self.down else min(chunk, tensors[op.y].shape[2])
+        return ((run - 1) * self.stride + 4) // 2 * PAIR_BYTES
+
+    def work(self, op: DepthwiseConv2D, tensors: Tensors) -> Mapping[str, int]:
+        """Rounds of the loops that fill the planes and of those over runs and pairs of outputs."""
+        (_, _, in_w, in_c), (_, height, width, _) = tensors[op.x].shape, tensors[op.y].shape
+        groups, (block, chunk) = -(-in_c // 4), self.blocks(op, tensors)
+        pad_left = op.window.padding[1][0]
+        names = ("calls", "groups", "lines", "inside", "borders", "runs", "pairs", "singles")
+        counts = dict.fromkeys(names, 0)
+        for _, n in runs(height, block):
+            counts["calls"] += 1
+            for x, cols in runs(width, chunk):
+                first, (rows, length) = x * self.stride - pad_left, (cols, n) if self.down else (n, cols)
+                pairs, lines = ((length - 1) * self.stride + 4) // 2, (rows - 1) * self.stride + 3
+                inside, borders = plane_pairs(first, pairs, in_w)
+                inside, borders = inside * lines, borders * lines
+                if self.down:
+                    columns = sum(0 <= first + i < in_w for i in range(lines))
+                    inside, borders = columns * pairs, (lines - columns) * pairs
+                outputs = divmod(length, 2) if self.stride == 1 else (length, 0)
+                per_run = (lines, inside, borders, 4 * rows, 4 * rows * outputs[0], 4 * rows * outputs[1])
+                counts["groups"] += groups
+                for name, count in zip(names[2:], per_run, strict=True):
+                    counts[name] += groups * count
+        return counts
+
+
+def planes_call(op: DepthwiseConv2D, tensors: Tensors, name: str, struct: Struct, block: int) -> Call:
+    """A call of a kernel that works in planes, for `block` output rows at a time."""
+    rows = row_loop(tensors[op.x], tensors[op.y], op.window)
+    rows = replace(rows, block=block, taps=(block - 1) * rows.stride + rows.taps)
     scratch = Pointer("scratch", SCRATCH, "int32_t", writable=True)
-    rows = replace(rows, block=block, taps=block + 2)
     args = ("rows", "y", "n" if block > 1 else 1, "scratch", "&p")
-    return (Call(name, (*pointers(op, tensors), scratch), args, Struct(f"{name}_params", fields), rows),)
+    return Call(name, (*pointers(op, tensors), scratch), args, struct, rows)
 
 
-def _scratch_3x3(op: DepthwiseConv2D, tensors: Tensors) -> int:
-    chunk = min(_chunk(tensors[op.y].shape[2]), tensors[op.y].shape[2])
-    return (chunk + 3) // 2 * _LINES * 16
+_VARIANTS = (
+    _Variant("down", "pl_dw3_params", down=True),
+    _Variant("", "pl_dw3_params"),
+    _Variant("s2", "pl_depthwise_conv2d_s8__dsp_3x3s2_params", stride=2),
+)
 
-
-KERNELS: tuple[Kernel, ...] = (
+KERNELS: tuple[Kernel, ...] = tuple(
     Kernel(
-        "pl_depthwise_conv2d_s8__dsp_3x3",
-        "dsp/depthwise_conv2d_s8__dsp_3x3.h",
+        f"pl_{v.name}",
+        f"dsp/{v.name}.h",
         DepthwiseConv2D,
-        _accepts_3x3,
-        _emit_3x3,
-        scratch_bytes=_scratch_3x3,
-        features=_FEATURES,
-    ),
+        v.accepts,
+        v.emit,
+        scratch_bytes=v.scratch_bytes,
+        features=FEATURES,
+        work=v.work,
+    )
+    for v in _VARIANTS
 )

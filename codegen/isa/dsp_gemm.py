@@ -12,6 +12,9 @@ from ...passes.planner.kernel import Const, Field, Tensors
 from ..ops.packing import Fields, channel_fields
 
 FEATURES = frozenset({"arm", "dsp"})
+FC_CHANNELS = 6
+BLOCKS_BYTES = 256
+"""Scratch memory for more than one block of pixels: it may raise the arena's peak, so little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,30 +106,96 @@ def words(lanes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(lanes.astype("<i2")).view("<i4")
 
 
-def gemm_stream(rows: np.ndarray, constants: Channels) -> np.ndarray:
-    """The stream of gemm_s8__dsp.h: rows [OC, K] in lane order, then constants, two channels at a time."""
-    weights = words(pair_lanes(paired(rows)))
+def byte_words(rows: np.ndarray) -> np.ndarray:
+    """int32[OC/2, K/2] of int8 rows [OC, K]: w0, w1 of one k, then of the next."""
+    if rows.shape[1] % 2:
+        rows = np.concatenate([rows, np.zeros((len(rows), 1), rows.dtype)], axis=1)
+    together = np.stack([rows[0::2], rows[1::2]], axis=-1).reshape(len(rows) // 2, -1)
+    return np.ascontiguousarray(together.astype(np.int8)).view("<i4")
+
+
+def gemm_stream(rows: np.ndarray, constants: Channels, variant: str) -> np.ndarray:
+    """The stream of gemm_dsp.h: rows [OC, K] in lane order, then constants, two channels at a time."""
+    weights = byte_words(paired(rows)) if variant == "any" else words(pair_lanes(paired(rows)))
     pair_constants = paired(constants.words).reshape(len(weights), -1)
     return np.concatenate([weights, pair_constants], axis=1).reshape(-1).astype(np.int32)
 
 
-def gemm_fields(op: WeightedOp, tensors: Tensors, order: np.ndarray) -> Fields:
-    """pl_gemm_dsp_params, as member `gemm`, of an op whose lanes hold the weights `order` of its rows."""
+def blocks_at_once(lanes: int) -> int:
+    """Blocks of 4 pixels that are widened before they are multiplied, so that calls weigh less."""
+    return max(1, BLOCKS_BYTES // block_bytes(lanes))
+
+
+def block_bytes(lanes: int) -> int:
+    """Bytes of a block of 4 pixels with so many lanes each."""
+    return (lanes + 1) // 2 * 16
+
+
+def gemm_scratch(lanes: int) -> int:
+    """Scratch memory for the blocks."""
+    return blocks_at_once(lanes) * block_bytes(lanes)
+
+
+def gemm_fields(op: WeightedOp, tensors: Tensors, order: np.ndarray, variant: str) -> Fields:
+    """pl_gemm_dsp_params, as member `gemm`, of an op whose lanes hold the weights `order` of its rows
+    (-1: none)."""
     constants, requant = channels(op, tensors), op.requant(tensors)
     assert constants is not None
-    rows = weight_rows(op, tensors)[:, order]
+    rows = np.where(order < 0, 0, weight_rows(op, tensors)[:, order])
     return (
         ("gemm.pairs", (len(order) + 1) // 2),
         ("gemm.out_c", len(rows)),
         ("gemm.low", requant.low),
         ("gemm.high", requant.high),
-        ("gemm.stream", Const("stream", gemm_stream(rows, constants))),
+        ("gemm.blocks", blocks_at_once(len(order))),
+        ("gemm.stream", Const("stream", gemm_stream(rows, constants, variant))),
     )
 
 
-def gemm_accepts(op: WeightedOp, tensors: Tensors) -> bool:
-    """Whether weights and scales of an int8 op fit gemm_s8__dsp.h."""
-    if tensors[op.x].dtype is not DType.INT8 or weight_zero_point(tensors[op.weights]) != 0:
+def is_plain_int8(op: WeightedOp, tensors: Tensors) -> bool:
+    """int8 activations, weights without zero point."""
+    return tensors[op.x].dtype is DType.INT8 and weight_zero_point(tensors[op.weights]) == 0
+
+
+def gemm_accepts(op: WeightedOp, tensors: Tensors, variant: str) -> bool:
+    """Whether weights and scales of an int8 op fit a variant of gemm_dsp.h: "" (lanes), "relu" or "any"."""
+    if not is_plain_int8(op, tensors) or tensors[op.weights].shape[op.CHANNEL_AXIS] < 2:
+        return False
+    requant = op.requant(tensors)
+    if variant == "relu" and requant.low < requant.zero_point:
+        return False
+    fits = variant == "any" or lanes_fit(paired(weight_rows(op, tensors)))
+    return fits and channels(op, tensors) is not None
+
+
+def fc_channels(out_c: int) -> np.ndarray:
+    """Channels of each group of fully_connected_dsp.h: the last six are the layer's last."""
+    if out_c < FC_CHANNELS:
+        return np.minimum(np.arange(FC_CHANNELS), out_c - 1)
+    starts = [*range(0, out_c - FC_CHANNELS, FC_CHANNELS), out_c - FC_CHANNELS]
+    return np.concatenate([np.arange(s, s + FC_CHANNELS) for s in starts])
+
+
+def fc_stream(rows: np.ndarray, constants: Channels, variant: str) -> np.ndarray:
+    """The stream of fully_connected_dsp.h for rows [OC, K], K >= 4."""
+    extra = -rows.shape[1] % 4
+    if extra:
+        # the first word's last values come again in the second word
+        first = np.concatenate([rows[:, : 4 - extra], np.zeros((len(rows), extra), rows.dtype)], axis=1)
+        rows = np.concatenate([first, rows[:, 4 - extra :]], axis=1)
+    chosen = fc_channels(len(rows))
+    ordered = rows[chosen][:, word_order(rows.shape[1])]
+    groups = len(chosen) // FC_CHANNELS
+    packed = byte_words(ordered) if variant == "any" else words(pair_lanes(ordered))
+    weights = packed.reshape(groups, FC_CHANNELS // 2, -1).transpose(0, 2, 1).reshape(groups, -1)
+    group_constants = constants.words[chosen].reshape(groups, -1)
+    return np.concatenate([weights, group_constants], axis=1).reshape(-1).astype(np.int32)
+
+
+def fc_accepts(op: WeightedOp, tensors: Tensors, variant: str) -> bool:
+    """Whether weights and scales of an int8 op fit a variant of fully_connected_dsp.h."""
+    if not is_plain_int8(op, tensors):
         return False
     rows = weight_rows(op, tensors)
-    return len(rows) >= 2 and lanes_fit(paired(rows)) and channels(op, tensors) is not None
+    fits = variant == "any" or lanes_fit(rows[fc_channels(len(rows))])
+    return rows.shape[1] >= 4 and fits and channels(op, tensors) is not None

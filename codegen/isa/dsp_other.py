@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ...passes.planner.kernel import Kernel
-from . import dsp_depthwise
+from . import dsp_depthwise, dsp_depthwise_tiles, dsp_elementwise, dsp_pooling
 
-KERNELS: tuple[Kernel, ...] = (*dsp_depthwise.KERNELS,)
+KERNELS: tuple[Kernel, ...] = (
+    *dsp_depthwise.KERNELS,
+    *dsp_depthwise_tiles.KERNELS,
+    *dsp_elementwise.KERNELS,
+    *dsp_pooling.KERNELS,
+)

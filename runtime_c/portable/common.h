@@ -41,12 +41,21 @@ static inline int32_t pl_requantize(int32_t acc, int32_t multiplier, int32_t shi
     return ((high + sign + half) >> right) + zero_point;
 }
 
+/* gcc 12 folds vector comparisons of row numbers that it knows to wrong masks on cores with Helium, so
+ * that rows outside the input are read: there, they are made unknown. */
+#if defined(__GNUC__) && defined(__ARM_FEATURE_MVE)
+#define PL_UNKNOWN(x) __asm__("" : "+r"(x))
+#else
+#define PL_UNKNOWN(x) ((void)(x))
+#endif
+
 /* Row pointers for one output row: rows[i] is input row first + i * dilation, or `pad` where that
  * row is outside [0, height). `pitch_bytes` is the distance between rows of x.
  */
 static inline void pl_rows(const void **rows, int32_t taps, const void *x, int32_t pitch_bytes,
                            int32_t first, int32_t dilation, int32_t height, const void *pad)
 {
+    PL_UNKNOWN(first);
     for (int32_t i = 0; i < taps; i++) {
         const int32_t r = first + i * dilation;
         rows[i] = r < 0 || r >= height ? pad : (const uint8_t *)x + (ptrdiff_t)r * pitch_bytes;

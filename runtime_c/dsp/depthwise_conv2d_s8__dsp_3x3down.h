@@ -1,0 +1,30 @@
+#pragma once
+#include "depthwise_3x3.h"
+#include "depthwise_planes_down.h"
+
+/* Depthwise 3x3 convolution of int8, stride 1, with runs down the columns, for maps higher than
+ * wide: see depthwise_3x3.h. Lines of the planes are columns, and the weights in records are
+ * transposed.
+ *
+ * rows     n + 2 pointers to input rows [in_w][in_c]; n, the length of the runs, is at least 2
+ * y        [n][out_w][in_c]; must not overlap any row
+ * planes   scratch, (n + 3) / 2 * PL_DW_PAIR words
+ * chunk    output columns done at once, at most PL_DW_LINES - 2
+ * Bounds: in_c >= 4.
+ */
+static void pl_depthwise_conv2d_s8__dsp_3x3down(const void *const *rows, int8_t *y, int32_t n,
+                                                int32_t *planes, const pl_dw3_params *p)
+{
+    const int32_t in_c = p->in_c;
+    for (int32_t x = 0, cols; x < p->out_w; x += cols) {
+        cols = p->out_w - x < p->chunk ? p->out_w - x : p->chunk;
+        for (int32_t at = 0; at < in_c; at += 4) {
+            /* The last four channels may overlap those before. */
+            const int32_t c = at + 4 <= in_c ? at : in_c - 4;
+            pl_dw_planes_down(planes, rows, n + 2, cols + 2, c, x - p->pad_left, p->in_w, in_c,
+                              p->zero);
+            pl_dw3_runs(planes, cols, n, p->records + 9 * c, y + x * in_c + c, p->out_w * in_c,
+                        in_c);
+        }
+    }
+}
