@@ -14,7 +14,7 @@ import numpy as np
 from . import boards, folder
 from .boards import Board
 from .codegen import KERNELS
-from .codegen.pipeline import Library, Options, build_library, load_graph
+from .codegen.pipeline import Library, Options, Prepared, build_library, generate, load_graph, prepare
 from .codegen.selftest import lcg_bytes, lcg_input
 from .emulation.fit import Fit, check_fits, fit_model
 from .emulation.footprint import Footprint, figures, measure
@@ -57,6 +57,13 @@ def load(model: str | Path, input_shapes: Shapes | None = None) -> Graph:
     return load_model(Path(model), input_shapes or {})
 
 
+_FLASH_TRIES = 4
+"""How often kernels are chosen for a library that exceeds the flash there is."""
+
+_LINK_BYTES = 2048
+"""Bytes less to try where a program does not link."""
+
+
 @dataclass(frozen=True, eq=False)
 class Compiled:
     """A library on disk. `footprint` is None where the board's toolchain is not installed."""
@@ -97,12 +104,35 @@ def compile(
     folder.check_target(out)
     target = boards.load(board)
     options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}), goal, max_ram, max_flash)
-    library = build_library(model, options, verify_passes)
-    check_fits(library, target, None, max_ram, max_flash)
-    footprint = measure(library, target)
+    library, footprint = _within_flash(prepare(model, options, verify_passes), target, verify_passes)
     check_fits(library, target, footprint, max_ram, max_flash)
     folder.write(out, _contents(library, model, target, footprint))
     return Compiled(out, library, footprint)
+
+
+def _within_flash(prepared: Prepared, target: Board, verify_plan: bool) -> tuple[Library, Footprint | None]:
+    """The library and its measured footprint.
+
+    Kernels are chosen before the code of layers is known; where it turns out that flash is exceeded, they
+    are chosen again with that much less.
+    """
+    options, tries = prepared.options, 0
+    limit = min(target.flash_bytes, options.max_flash or target.flash_bytes)
+    while True:
+        tries += 1
+        library = generate(replace(prepared, options=options), target, verify_plan)
+        check_fits(library, target, None, options.max_ram, options.max_flash)
+        try:
+            footprint = measure(library, target)
+            over = footprint.weight_bytes + footprint.code_bytes - limit if footprint else 0
+        except UserError as e:
+            if e.exit_code != 1 or tries == _FLASH_TRIES:
+                raise
+            over = _LINK_BYTES  # it does not link: by how much is not known
+        if over <= 0 or tries == _FLASH_TRIES:
+            return library, footprint
+        more = -(-over // max(1, len(library.graph.ops))) + 1
+        options = replace(options, layer_code_bytes=options.layer_code_bytes + more)
 
 
 def _contents(library: Library, model: Path, board: Board, footprint: Footprint | None) -> dict[str, bytes]:

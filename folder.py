@@ -123,6 +123,7 @@ def manifest(
             "goal": options.goal,
             "max_ram": options.max_ram,
             "max_flash": options.max_flash,
+            "layer_code_bytes": options.layer_code_bytes,
         },
         "files": sorted(files),
         "figures": figures,
@@ -171,7 +172,8 @@ def _stored(folder: Path, model: Any, options: Any) -> Stored:
     shapes = {str(n): tuple(int(v) for v in s) for n, s in options["input_shapes"].items()}
     mode: InputMode = "extern" if options["input_mode"] == "extern" else "arena"
     goal = GOALS[GOALS.index(options["goal"])]
-    limits = [None if options[k] is None else int(options[k]) for k in ("max_ram", "max_flash")]
+    max_ram, max_flash = (None if options[k] is None else int(options[k]) for k in ("max_ram", "max_flash"))
+    room = int(options["layer_code_bytes"])
     board, name, file = str(options["board"]), options["name"], str(model["file"])
     if "\0" in board + file:
         raise ValueError("a file name holds a null character")
@@ -186,5 +188,5 @@ def _stored(folder: Path, model: Any, options: Any) -> Stored:
         model=path,
         model_name=str(model["name"]),
         sha256=str(model["sha256"]),
-        options=Options(board, name, mode, bool(options["io_int8"]), shapes, goal, *limits),
+        options=Options(board, name, mode, bool(options["io_int8"]), shapes, goal, max_ram, max_flash, room),
     )

@@ -26,9 +26,6 @@ from .names import library_name
 from .selftest import SelfTest, known_answers
 from .views import LibraryView
 
-LAYER_CODE_BYTES = 256
-"""Flash left for each layer's own code and parameters when kernels are chosen; `compile` measures it all."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -41,6 +38,7 @@ class Options:
     input_shapes  overrides by input name
     goal          what kernels are chosen for
     max_ram, max_flash   bytes to stay within, beside the board's own memories
+    layer_code_bytes     flash left for each layer's own code and parameters when kernels are chosen
     """
 
     board: str
@@ -51,6 +49,7 @@ class Options:
     goal: Goal = "balanced"
     max_ram: int | None = None
     max_flash: int | None = None
+    layer_code_bytes: int = 112
 
     def command(self, model: str) -> str:
         """The command line that makes the library, without paths."""
@@ -151,7 +150,7 @@ def generate(prepared: Prepared, board: Board, verify_plan: bool = False) -> Lib
 def _plan(graph: Graph, board: Board, options: Options) -> Plan:
     """The plan for the goal; the one with the least scratch memory where that does not fit the RAM."""
     flash = min(board.flash_bytes, options.max_flash or board.flash_bytes)
-    room = max(0, flash - LAYER_CODE_BYTES * len(graph.ops))
+    room = max(0, flash - options.layer_code_bytes * len(graph.ops))
     ram = min(board.sram_bytes, options.max_ram or board.sram_bytes)
 
     def planned(goal: Goal) -> Plan:
