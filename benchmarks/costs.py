@@ -25,7 +25,7 @@ from patchloom.emulation import counts
 from patchloom.emulation.trial import Cost, run_trial
 from patchloom.errors import UserError
 from patchloom.ir import Graph
-from patchloom.passes.planner.kernel import Kernel
+from patchloom.passes.planner.kernel import Kernel, plain_work
 from rich.progress import track
 from shapes import all_cases
 from tables import markdown
@@ -41,16 +41,18 @@ CORES: tuple[str, ...] = (
 )
 CORES += ("rv32imc", "rv32gcv", "rv64gcv")
 OVERVIEW = Path(__file__).parent / "kernels.md"
-MAX_CASES = 40
-BATCH = 20
+MAX_CASES = 26
+MAX_PLAIN_CASES = 12
+BATCH = 26
 HELD_OUT = 2
 
 
 def accepted(kernel: Kernel, cases: Sequence[Graph]) -> list[Graph]:
     """Cases of the kernel's operator that it can run, spread over the grid."""
     found = [g for g in cases if type(g.ops[0]) is kernel.op and kernel.accepts(g.ops[0], g.tensors)]
-    step = max(1, len(found) / MAX_CASES)
-    return [found[int(i * step)] for i in range(min(len(found), MAX_CASES))]
+    most = MAX_CASES if kernel.work is not plain_work else MAX_PLAIN_CASES
+    step = max(1, len(found) / most)
+    return [found[int(i * step)] for i in range(min(len(found), most))]
 
 
 def spent(cost: Cost, unit: str) -> int:

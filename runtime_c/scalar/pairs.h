@@ -79,9 +79,16 @@ static PL_INLINE const uint8_t *pl_sum_pairs2(const uint32_t *words, const int8_
 {
     uint32_t total0 = 0, total1 = 0, sum0, sum1, word0, word1, byte;
     int32_t upper0 = 0, upper1 = 0;
-    const void *end;
-    __asm__("    adr.w  %[end], 1f\n"
-            "    b      2f\n"
+    __asm__("2:  ldrb.w %[byte], [%[chunks]], #1\n"
+            "    mov.w  %[sum0], #0x8000\n"
+            "    mov.w  %[sum1], #0x8000\n"
+            "    tbb    [pc, %[byte]]\n"
+            /* A chunk of no rounds is the end of the list; a round is 20 bytes long. One entry more
+             * makes the table whole halfwords. */
+            "4:  .byte  (3f-4b)/2\n"
+            "    .irp   n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16\n"
+            "    .byte  (1f-4b)/2-10*\\n\n"
+            "    .endr\n"
             PL_4_TIMES(PL_4_TIMES("    ldrsb.w %[byte], [%[bytes]], #1\n"
                                   "    ldr.w  %[word0], [%[words]], #4\n"
                                   "    ldr.w  %[word1], [%[words]], #4\n"
@@ -91,20 +98,12 @@ static PL_INLINE const uint8_t *pl_sum_pairs2(const uint32_t *words, const int8_
             "    add    %[total1], %[total1], %[sum1]\n"
             "    add    %[upper0], %[upper0], %[sum0], asr #16\n"
             "    add    %[upper1], %[upper1], %[sum1], asr #16\n"
-            "2:  ldrb.w %[byte], [%[chunks]], #1\n"
-            "    cbz    %[byte], 3f\n"
-            "    mov.w  %[sum0], #0x8000\n"
-            "    mov.w  %[sum1], #0x8000\n"
-            /* A round is 20 bytes long. */
-            "    add.w  %[byte], %[byte], %[byte], lsl #2\n"
-            "    sub.w  %[word0], %[end], %[byte], lsl #2\n"
-            "    mov    pc, %[word0]\n"
+            "    b      2b\n"
             "3:\n"
             : [words] "+r"(words), [bytes] "+r"(bytes), [chunks] "+r"(chunks),
               [total0] "+r"(total0), [total1] "+r"(total1), [upper0] "+r"(upper0),
               [upper1] "+r"(upper1), [sum0] "=&r"(sum0), [sum1] "=&r"(sum1),
-              [word0] "=&r"(word0), [word1] "=&r"(word1), [byte] "=&l"(byte),
-              [end] "=&r"(end)
+              [word0] "=&r"(word0), [word1] "=&r"(word1), [byte] "=&r"(byte)
             :
             : "cc", "memory");
     total[0] = total0;
