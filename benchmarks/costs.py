@@ -71,7 +71,7 @@ def run(kernel: Kernel, cases: Sequence[Graph], board: Board, unit: str) -> tupl
     return np.array(found, float), code
 
 
-def fit(work: Sequence[dict[str, int]], measured: np.ndarray) -> dict[str, float]:
+def fit(work: Sequence[dict[str, int]], measured: np.ndarray) -> dict[str, float] | None:
     """Costs per round, none negative, with the least sum of squared relative errors (active set)."""
     names = list(dict.fromkeys(n for w in work for n in w))
     counts_of = np.array([[w.get(n, 0) for n in names] for w in work], float)
@@ -80,9 +80,10 @@ def fit(work: Sequence[dict[str, int]], measured: np.ndarray) -> dict[str, float
     while active:
         solution, *_ = np.linalg.lstsq(rows[:, active], np.ones(len(measured)), rcond=1e-9)
         if (solution >= 0).all():
-            return {names[i]: round(float(v), 4) for i, v in zip(active, solution, strict=True)}
+            found = dict(zip((names[i] for i in active), solution, strict=True))
+            return {n: round(float(found.get(n, 0.0)), 4) for n in names}
         active.pop(int(np.argmin(solution * rows[:, active].mean(axis=0))))
-    return {}
+    return None
 
 
 def errors(
@@ -107,6 +108,8 @@ def measure(kernel: Kernel, board: Board, unit: str, cases: Sequence[Graph]) -> 
         return None
     work = [dict(kernel.work(g.ops[0], g.tensors)) for g in chosen]
     rounds = fit(work, measured)
+    if rounds is None:
+        return None
     off = errors(kernel, chosen, rounds, measured)
     return {
         "rounds": rounds,
@@ -127,9 +130,15 @@ def table(core: str, text: str, cases: Sequence[Graph]) -> dict[str, Any]:
     board, path = boards.load(f"generic-{core}"), TABLES / f"{core}.json"
     model = counts.cycle_model(core)
     unit = "cycles" if model else "instructions"
-    old = json.loads(path.read_text())["kernels"] if text and path.is_file() else {}
-    names = {k.name for k in KERNELS}
-    kernels: dict[str, Any] = {n: dict(ops) for n, ops in old.items() if n in names}
+    old = json.loads(path.read_text()) if text and path.is_file() else {}
+    known = {(k.name, k.op.kind()) for k in KERNELS}
+    kernels: dict[str, Any] = {}
+    if (old.get("unit"), old.get("cycle_model")) == (
+        unit,
+        model,
+    ):  # else nothing old can stand beside the new
+        for name, ops in old["kernels"].items():
+            kernels[name] = {op: entry for op, entry in ops.items() if (name, op) in known}
     for kernel in track(usable(board, text), description=core):
         entry = measure(kernel, board, unit, cases)
         if entry:
@@ -202,7 +211,8 @@ def main() -> int:
             print(f"{core}: {e}", file=sys.stderr)
             return 1
         (TABLES / f"{core}.json").write_text(text + "\n")
-    OVERVIEW.write_text(overview())
+    if set(args.core) == set(CORES) or args.kernel:
+        OVERVIEW.write_text(overview())
     return 0
 
 

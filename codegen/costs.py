@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from .. import boards
 from ..ir import Graph, Op
-from ..passes.planner.kernel import Kernel, Tensors
+from ..passes.planner.kernel import Call, Kernel, Pointer, Tensors
 from ..passes.planner.types import Plan
 from .kernels import KERNELS
 
 TABLES = Path(__file__).parent / "costs"
+
+COPIES = ("pl_copy", "pl_copy2d", "pl_copy_nd")
+"""Kernels that only move bytes, for nothing where the plan leaves them nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,12 @@ class CostTable:
     def of(self, kernel: Kernel, op: Op, tensors: Tensors) -> float | None:
         """Predicted cost of running `op` by `kernel`, None when it was not measured."""
         known = self.kernels.get((kernel.name, op.kind()))
-        if known is None:
-            return None
+        if known is None:  # the same function called for another operator does the same work
+            known = next((c for (name, _), c in self.kernels.items() if name == kernel.name), None)
         work = kernel.work(op, tensors)
-        return sum(known.rounds.get(name, 0.0) * count for name, count in work.items())
+        if known is None or not work.keys() <= known.rounds.keys():
+            return None
+        return sum(known.rounds[name] * count for name, count in work.items())
 
     def code_bytes(self, kernel: Kernel) -> int:
         """Flash of the kernel's code, 0 when it was not measured."""
@@ -72,6 +77,17 @@ def load(core: str) -> CostTable:
     return CostTable(core, data["unit"], data["cycle_model"], kernels)
 
 
+def _is_free(chosen: Plan, calls: Sequence[Call]) -> bool:
+    """Whether all calls are copies whose source and destination the plan put at the same place."""
+
+    def start(pointer: Pointer) -> tuple[str, str, int] | None:
+        place = chosen.places.get(pointer.value)
+        return None if place is None else (place.region, place.owner, place.offset + pointer.offset)
+
+    pairs = [[start(p) for p in call.pointers] for call in calls if call.copy]
+    return bool(calls) and len(pairs) == len(calls) and all(x == y and x is not None for x, y in pairs)
+
+
 def predicted(graph: Graph, chosen: Plan, table: CostTable) -> float | None:
     """Cost of one inference, None when a kernel of the plan was not measured."""
     kernels = {(k.name, k.op): k for k in KERNELS}
@@ -80,7 +96,10 @@ def predicted(graph: Graph, chosen: Plan, table: CostTable) -> float | None:
     for step in chosen.steps:
         op = ops[step.op]
         kernel = kernels.get((step.kernel, type(op)))
-        cost = table.of(kernel, op, graph.tensors) if kernel else 0.0
+        free = kernel is None or _is_free(
+            chosen, kernel.emit(op, graph.tensors) if step.kernel in COPIES else ()
+        )
+        cost = 0.0 if free or kernel is None else table.of(kernel, op, graph.tensors)
         if cost is None:
             return None
         total += cost

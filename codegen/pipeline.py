@@ -26,6 +26,9 @@ from .names import library_name
 from .selftest import SelfTest, known_answers
 from .views import LibraryView
 
+STACK_BYTES = 1024
+"""RAM of a board that is left to the stack; programs for the emulated boards are linked so, too."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -49,7 +52,7 @@ class Options:
     goal: Goal = "balanced"
     max_ram: int | None = None
     max_flash: int | None = None
-    layer_code_bytes: int = 112
+    layer_code_bytes: int = 0
 
     def command(self, model: str) -> str:
         """The command line that makes the library, without paths."""
@@ -151,7 +154,8 @@ def _plan(graph: Graph, board: Board, options: Options) -> Plan:
     """The plan for the goal; the one with the least scratch memory where that does not fit the RAM."""
     flash = min(board.flash_bytes, options.max_flash or board.flash_bytes)
     room = max(0, flash - options.layer_code_bytes * len(graph.ops))
-    ram = min(board.sram_bytes, options.max_ram or board.sram_bytes)
+    room_for_arena = board.sram_bytes - STACK_BYTES
+    ram = min(room_for_arena, options.max_ram or room_for_arena)
 
     def planned(goal: Goal) -> Plan:
         choice = Choice(goal, costs.load(board.core), room)

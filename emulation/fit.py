@@ -8,13 +8,9 @@ from pathlib import Path
 from .. import boards
 from ..boards import Board
 from ..codegen import costs
-from ..codegen.pipeline import Library, Options, Prepared, generate, prepare
+from ..codegen.pipeline import STACK_BYTES, Library, Options, generate, prepare
 from ..errors import UserError
-from ..passes.planner import Goal
 from .footprint import Footprint, code_bytes, figures
-
-STACK_BYTES = 1024
-"""RAM of a board that is left to the stack; programs for the emulated boards are linked so, too."""
 
 
 @dataclass(frozen=True)

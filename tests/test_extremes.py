@@ -57,6 +57,21 @@ def test_softmax_over_many_equal_elements_shifts_beyond_a_word(depth: int) -> No
     assert depth < 512 or (want[0] == -128).all()
 
 
+@pytest.mark.parametrize("scale", [0.0123, 0.054, 0.2, 1.0, 3.0])
+@pytest.mark.parametrize("share", [SHARE, Quant((2.0**-16,), (-32768,))])
+def test_softmax_of_two_classes_is_exact_for_every_difference(scale: float, share: Quant) -> None:
+    """Its table is cut by trying all of them."""
+    net = Net()
+    x = net.input("x", (512, 2), DType.INT8, Quant((scale,), (0,)))
+    dtype = DType.INT8 if share is SHARE else DType.INT16
+    net.add(Softmax("softmax", x, "y", 1.0), dtype=dtype, quant=share)
+    graph = net.graph("y")
+    below = np.stack([np.full(256, 127), 127 - np.arange(256)], axis=1).astype(np.int8)
+    sample = np.concatenate([below, below[:, ::-1]])
+    (got,) = run_in_c(graph, [{"x": sample}])
+    assert_same(got["y"], evaluate(graph, {"x": sample})["y"], "C")
+
+
 def test_verify_skips_samples_on_which_the_interpreter_would_abort(tmp_path: Path) -> None:
     model = tmp_path / "equal.tflite"
     model.write_bytes(to_tflite(softmax_net(600)))

@@ -183,7 +183,7 @@ def _block_rows(x: Tensor, y: Tensor, op: Conv2D, block: int) -> RowLoop:
 
 def _inner_columns(window: Window, in_w: int, out_w: int) -> tuple[int, int]:
     """First and last + 1 output column whose window is inside the input without dilation; (0, 0) for none."""
-    if window.dilation[1] != 1:
+    if window.dilation[1] != 1 and window.kernel[1] > 1:
         return 0, 0
     width, stride, left = window.kernel[1], window.stride[1], window.padding[1][0]
     inside = [ox for ox in range(out_w) if 0 <= ox * stride - left <= in_w - width]
@@ -223,15 +223,18 @@ def _spatial_work(op: Conv2D, tensors: Tensors) -> Mapping[str, int]:
     fours, threes = _row_blocks(width, height)[block - 1]
     begin, end = _inner_columns(op.window, tensors[op.x].shape[2], width)
     run, runs = _runs(op, tensors)
-    rows = height * op.window.kernel[0] * runs
+    windows, rows = height * (end - begin), height * op.window.kernel[0] * runs
+    unrolled = run == 9 and op.window.kernel[0] == 3  # pl_conv2d_dsp_window27
+    inner = 0 if unrolled else rows * (end - begin)
     copied = runs == 1 and run // op.window.kernel[1] % 4 != 0
     return {
         "calls": calls,
         **gemm_work(fours, threes, len(_window_order(op, tensors)), out_c),
-        "inner_windows": height * (end - begin),
-        "inner_rows": rows * (end - begin),
-        "inner_words": rows * (end - begin) * (run // 4),
-        "inner_rest": rows * (end - begin) * (run % 4),
+        "inner_windows": 0 if unrolled else windows,
+        "inner_rows": inner,
+        "inner_words": inner * (run // 4),
+        "inner_rest": inner * (run % 4),
+        "windows27": windows if unrolled else 0,
         "border_rows": rows * (width - end + begin),
         "border_values": 0 if copied else rows * (width - end + begin) * run,
         "copied_values": rows * (width - end + begin) * run if copied else 0,

@@ -13,7 +13,7 @@ from ...ir.types import DType
 from ...passes.planner.kernel import SCRATCH, Call, Const, Field, Kernel, Pointer, Struct, Tensors
 from ..ops.packing import channel_fields, has_type, pointers, row_loop
 
-FEATURES = frozenset({"arm", "dsp"})
+FEATURES = frozenset({"arm", "dsp", "unaligned"})
 LINES = 8
 """PL_DW_LINES: input rows (or columns) of the scratch planes."""
 PAIR_BYTES = 16 * LINES
@@ -22,6 +22,12 @@ _PAIRS = 9
 """Pairs of input columns per run at most: 1152 bytes of scratch."""
 _FRACTION = 10
 """PL_DW_FRACTION: fractional bits of an output before the last shift, the same for all channels."""
+_LOW = (128 << _FRACTION) - (1 << _FRACTION - 1)
+"""PL_DW_LOW: offset of an output, less the rounding of its product."""
+_RECORD = np.dtype(
+    [("weights", "i1", 9), ("scale", "u1"), ("rounding", "<u2"), ("bias", "<i4"), ("multiplier", "<i4")]
+)
+"""pl_dw3_record."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +46,10 @@ class _Channels:
         return np.clip(self.offset[:, None] + product >> _FRACTION, -128, 127)
 
     def fits(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Whether no intermediate value leaves int32 for accumulators in [low, high]."""
-        ok = np.ones(len(low), bool)
+        """Whether the constants fit a record, and no intermediate value leaves int32 for accumulators in
+        [low, high]."""
+        rounding = self.offset + _LOW
+        ok = (self.multiplier < 1 << 31) & (rounding >= 0) & (rounding < 1 << 16)
         for acc in (low, high):
             scaled = (acc << self.scale) + self.tweak
             ok &= (abs(scaled) < 1 << 31) & (abs(self.offset + (scaled * self.multiplier >> 32)) < 1 << 31)
@@ -62,15 +70,14 @@ def _candidates(multiplier: np.ndarray, shift: np.ndarray) -> list[_Channels]:
     """
     zeros = np.zeros_like(shift)
     scale = np.minimum(_FRACTION + 1 - shift, 15)
-    half = (1 << _FRACTION - 1) - (128 << _FRACTION)
-    exact = half + (1 << np.maximum(_FRACTION - 1 - shift, 0))
-    forms = [_Channels(np.maximum(scale, 0), zeros, multiplier >> np.maximum(-scale, 0), exact)]
+    exact = 1 << np.maximum(_FRACTION - 1 - shift, 0)
+    forms = [_Channels(np.maximum(scale, 0), zeros, multiplier >> np.maximum(-scale, 0), exact - _LOW)]
     for up in (0, 1, 2):
         lost = np.maximum(up - scale, 0)
         short = multiplier >> lost
         for extra in (0, 1):
             for tweak in range(-1, (1 << up) + 1):
-                form = _Channels(zeros + up, zeros + tweak, short + extra, zeros + half)
+                form = _Channels(zeros + up, zeros + tweak, short + extra, zeros - _LOW)
                 forms.append(form.where(scale > up, forms[0]))
     return forms
 
@@ -147,7 +154,7 @@ def zero_word(tensors: Tensors, op: DepthwiseConv2D) -> int:
 
 
 def _merged(op: DepthwiseConv2D, tensors: Tensors) -> tuple[np.ndarray, _Channels, np.ndarray] | None:
-    """(int64[kh, kw, channels] scaled weights, form, bias) of outputs with ReLU, None where not exact."""
+    """(int64[kh, kw, channels] weights, form, scaled bias) of outputs with ReLU, None where not exact."""
     data = tensors[op.weights].data
     assert data is not None
     fields = dict(channel_fields(op, tensors))
@@ -159,7 +166,12 @@ def _merged(op: DepthwiseConv2D, tensors: Tensors) -> tuple[np.ndarray, _Channel
     form = merged_channels(w.reshape(-1, len(bias)), bias, multiplier, shift)
     if form is None:
         return None
-    return w << form.scale, form, (bias << form.scale) + form.tweak
+    return w, form, (bias << form.scale) + form.tweak
+
+
+def _stride1_lengths(outputs: int) -> list[int]:
+    """Even lengths of runs, longest first, of which the last run of `outputs` is not a single output."""
+    return [n for n in range((_PAIRS - 1) * 2, 0, -2) if outputs % n != 1 and outputs >= 2]
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,6 @@ class _Variant:
     """One of the 3x3 kernels: stride 1 with runs along rows, or down the columns; stride 2."""
 
     suffix: str
-    params: str
     stride: int = 1
     down: bool = False
 
@@ -185,7 +196,7 @@ class _Variant:
             and window.stride == (self.stride, self.stride)
             and window.dilation == (1, 1)
             and x.shape[3] == y.shape[3] >= 4
-            and (self.stride == 2 or length >= 2)
+            and (self.stride == 2 or _stride1_lengths(length))
             and (not self.down or 2 * height >= 3 * width)
             and _merged(op, tensors) is not None
         )
@@ -195,7 +206,7 @@ class _Variant:
         most = (_PAIRS - 1) * 2 // self.stride
         if self.stride == 2:
             return cut(outputs, most)
-        sizes = [n for n in range(most, 0, -2) if outputs % n != 1]
+        sizes = _stride1_lengths(outputs)
         fewest = min(-(-outputs // n) for n in sizes)
         return min(n for n in sizes if -(-outputs // n) == fewest)
 
@@ -208,19 +219,16 @@ class _Variant:
         return cut(height, lines), self._length(width)
 
     def records(self, op: DepthwiseConv2D, tensors: Tensors) -> np.ndarray:
-        """int32: pl_dw3_record (stride 1) or pl_dw3s2_record per channel."""
+        """int32: a pl_dw3_record per channel."""
         merged = _merged(op, tensors)
         assert merged is not None
         w, form, bias = merged
         w = w.swapaxes(0, 1) if self.down else w
-        if self.stride == 1:
-            pairs = [lanes(w[ky, kx], w[ky, kx + 1]) for ky in range(3) for kx in range(2)]
-            words = [*pairs, bias, form.multiplier, form.offset]
-        else:
-            pairs = [lanes(w[ky, 0], w[ky, 1]) for ky in range(3)]
-            third = [lanes(w[0, 2], w[1, 2]), lanes(w[2, 2], 0 * w[2, 2])]
-            words = [*pairs, *third, form.multiplier, form.offset, bias]
-        return np.stack(words, axis=1).astype(np.int32).reshape(-1)
+        records = np.zeros(len(bias), _RECORD)
+        records["weights"] = w.reshape(9, -1).T
+        records["scale"], records["rounding"] = form.scale, form.offset + _LOW
+        records["bias"], records["multiplier"] = bias, form.multiplier
+        return records.view("<i4")
 
     def emit(self, op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
         x, y = tensors[op.x], tensors[op.y]
@@ -234,7 +242,7 @@ class _Variant:
             ("zero", zero_word(tensors, op)),
             ("records", Const("channels", self.records(op, tensors))),
         )
-        return (planes_call(op, tensors, f"pl_{self.name}", Struct(self.params, fields), block),)
+        return (planes_call(op, tensors, f"pl_{self.name}", Struct("pl_dw3_params", fields), block),)
 
     def scratch_bytes(self, op: DepthwiseConv2D, tensors: Tensors) -> int:
         block, chunk = self.blocks(op, tensors)
@@ -267,19 +275,16 @@ class _Variant:
 
 
 def planes_call(op: DepthwiseConv2D, tensors: Tensors, name: str, struct: Struct, block: int) -> Call:
-    """A call of a kernel that works in planes, for `block` output rows at a time."""
+    """A call of a kernel that works in planes, for `block` output rows at a time; it knows rows of padding by
+    their NULL pointers."""
     rows = row_loop(tensors[op.x], tensors[op.y], op.window)
-    rows = replace(rows, block=block, taps=(block - 1) * rows.stride + rows.taps)
+    rows = replace(rows, block=block, taps=(block - 1) * rows.stride + rows.taps, pad=None)
     scratch = Pointer("scratch", SCRATCH, "int32_t", writable=True)
     args = ("rows", "y", "n" if block > 1 else 1, "scratch", "&p")
     return Call(name, (*pointers(op, tensors), scratch), args, struct, rows)
 
 
-_VARIANTS = (
-    _Variant("down", "pl_dw3_params", down=True),
-    _Variant("", "pl_dw3_params"),
-    _Variant("s2", "pl_depthwise_conv2d_s8__dsp_3x3s2_params", stride=2),
-)
+_VARIANTS = (_Variant("down", down=True), _Variant(""), _Variant("s2", stride=2))
 
 KERNELS: tuple[Kernel, ...] = tuple(
     Kernel(

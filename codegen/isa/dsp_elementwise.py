@@ -15,7 +15,7 @@ from ..ops.elementwise import in_place
 from .broadcast import broadcast_call, broadcast_work, is_int8
 from .linear_sum import LinearSum, linear_sum
 
-_FEATURES = frozenset({"arm", "dsp"})
+_FEATURES = frozenset({"arm", "dsp", "unaligned"})
 
 
 def _constants(op: Add | Sub, tensors: Tensors) -> LinearSum | None:

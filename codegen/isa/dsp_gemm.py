@@ -11,7 +11,7 @@ from ...ir.weighted import WeightedOp, centred_weights, weight_zero_point
 from ...passes.planner.kernel import Const, Field, Tensors
 from ..ops.packing import Fields, channel_fields
 
-FEATURES = frozenset({"arm", "dsp"})
+FEATURES = frozenset({"arm", "dsp", "unaligned"})
 FC_CHANNELS = 6
 BLOCKS_BYTES = 256
 """Scratch memory for more than one block of pixels: it may raise the arena's peak, so little."""
@@ -158,11 +158,14 @@ def is_plain_int8(op: WeightedOp, tensors: Tensors) -> bool:
 
 
 def gemm_accepts(op: WeightedOp, tensors: Tensors, variant: str) -> bool:
-    """Whether weights and scales of an int8 op fit a variant of gemm_dsp.h: "" (lanes), "relu" or "any"."""
+    """Whether weights and scales of an int8 op fit a variant of gemm_dsp.h: "" (lanes), "relu" or "any".
+
+    "relu" does what "" does in fewer instructions, so no library gets both for layers that fit either.
+    """
     if not is_plain_int8(op, tensors) or tensors[op.weights].shape[op.CHANNEL_AXIS] < 2:
         return False
     requant = op.requant(tensors)
-    if variant == "relu" and requant.low < requant.zero_point:
+    if variant != "any" and (variant == "relu") != (requant.low >= requant.zero_point):
         return False
     fits = variant == "any" or lanes_fit(paired(weight_rows(op, tensors)))
     return fits and channels(op, tensors) is not None

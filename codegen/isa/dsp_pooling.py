@@ -15,7 +15,7 @@ from ...passes.planner.kernel import Call, Const, Field, Kernel, Struct, Tensors
 from ..ops import average_pool2d, max_pool2d, mean
 from ..ops.elementwise import has_types
 
-_FEATURES = frozenset({"arm", "dsp"})
+_FEATURES = frozenset({"arm", "dsp", "unaligned"})
 _PIXELS = 255
 """PL_SUM_PIXELS: pixels whose sum fits 16 bits."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -104,12 +105,25 @@ def movement_kernels(op: type[Op], parts: Parts) -> tuple[Kernel, ...]:
     def aliases(instance: Any, tensors: Tensors) -> tuple[Alias, ...]:
         return part_aliases(parts(instance, tensors), tensors)
 
+    def work(instance: Any, tensors: Tensors) -> dict[str, int]:
+        found = parts(instance, tensors)
+        rows = [prod(loop.count for loop in part.loops) for part in found]
+        inner = [prod(loop.count for loop in part.loops[:-1]) for part in found]
+        return {
+            "calls": len(found),
+            "runs": sum(inner),
+            "rows": sum(rows),
+            "bytes": sum(n * part.row_bytes for n, part in zip(rows, found, strict=True)),
+        }
+
     def kernel(name: str, fewest: int, most: int) -> Kernel:
         def accepts(instance: Any, tensors: Tensors) -> bool:
             deepest = max((len(part.loops) for part in parts(instance, tensors)), default=0)
             return fewest <= deepest <= most
 
-        return Kernel(name, f"portable/{name.removeprefix('pl_')}.h", op, accepts, emit, aliases=aliases)
+        return Kernel(
+            name, f"portable/{name.removeprefix('pl_')}.h", op, accepts, emit, aliases=aliases, work=work
+        )
 
     return kernel("pl_copy", 0, 0), kernel("pl_copy2d", 1, 1), kernel("pl_copy_nd", 2, MAX_DIMENSIONS)
 

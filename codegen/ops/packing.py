@@ -35,7 +35,7 @@ def row_loop(x: Tensor, y: Tensor, window: Window) -> RowLoop:
     at least) holding the zero point."""
     _, height, width, channels = x.shape
     _, out_height, out_width, out_channels = y.shape
-    pad_width = max(width, window.kernel[1])
+    pad_width = max(width, window.kernel[1], *window.padding[1])
     return RowLoop(
         height=height,
         pitch=width * channels,

@@ -22,9 +22,25 @@ def _rows(op: Softmax, tensors: Tensors) -> tuple[int, int]:
     return x.elements // x.shape[-1], x.shape[-1]
 
 
+def _count(op: Softmax, tensors: Tensors) -> int:
+    """How many exponentials can change an output.
+
+    Of two elements outputs depend on the difference alone, so all can be tried: the smaller one's may be
+    taken for 0 from where on outputs are the ends of their range, which a share of 1 saturates to.
+    """
+    table, (_, depth) = op.exponentials(tensors), _rows(op, tensors)
+    matters = table >= _NEGLIGIBLE
+    if depth <= 2:
+        differences = np.arange(256 if depth == 2 else 1)
+        x = np.stack([np.full(len(differences), 127), 127 - differences], axis=1).astype(np.int8)
+        (y,) = op.reference(tensors, x)
+        low, high = tensors[op.y].dtype.integer_range
+        matters = (y != (high, low)).any(axis=1)
+    return int(np.flatnonzero(matters)[-1]) + 1
+
+
 def _s8(op: Softmax, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
-    table = op.exponentials(tensors)
-    count = int(np.flatnonzero(table >= _NEGLIGIBLE)[-1]) + 1
+    table, count = op.exponentials(tensors), _count(op, tensors)
     rows, depth = _rows(op, tensors)
     exponentials = Const("exponentials", table[:count])
     return ("rows", rows), ("depth", depth), ("count", count), ("exponentials", exponentials)

@@ -79,7 +79,10 @@ def choose(
         flash = _Flash(graph, choice.costs)
         limit = choice.flash_bytes
         if choice.goal in ("balanced", "flash") or (limit is not None and flash.total(best) > limit):
-            best = _trade(found, best, flash, choice)
+            traded = _trade(found, best, flash, choice)
+            if traded is None and choice.goal != "flash":
+                return choose(graph, features, kernels, Choice("flash", choice.costs))
+            best = traded or best
     return {name: best[name].kernel if name in best else None for name in found}
 
 
@@ -142,11 +145,9 @@ class _Flash:
 
 def _trade(
     found: Mapping[str, list[_Candidate]], best: dict[str, _Candidate], flash: _Flash, choice: Choice
-) -> dict[str, _Candidate]:
-    """The choice with the least weighted sum of cycles and flash, within the flash limit.
-
-    Where no choice keeps the limit, the one with the least flash. `best` is the fastest choice.
-    """
+) -> dict[str, _Candidate] | None:
+    """The choice with the least weighted sum of cycles and flash, within the flash limit; None where no
+    choice keeps it. `best` is the fastest choice."""
     model = cp_model.CpModel()
     headers: dict[str, cp_model.IntVar] = {}
     picks: dict[str, list[tuple[cp_model.IntVar, _Candidate]]] = {}
@@ -176,7 +177,7 @@ def _trade(
     solver.parameters.max_deterministic_time = _MAX_EFFORT
     if solver.solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return {n: next(c for var, c in options if solver.value(var)) for n, options in picks.items()}
-    return best if choice.goal == "flash" else _trade(found, best, flash, Choice("flash", choice.costs))
+    return None
 
 
 def _prices(

@@ -1,29 +1,13 @@
 #pragma once
-#include "depthwise_planes.h"
+#include "depthwise_3x3_record.h"
 
 /* Depthwise 3x3 convolution of int8, stride 1, for outputs whose zero point is their lowest value
  * (ReLU): runs of outputs along the lines of the planes, of one channel.
  *
- *   y[line][i] = saturate((record.offset + upper half of (record.multiplier * (record.bias
- *       + sum over l,k of planes[line + l][i + k] * w[l][k]))) >> PL_DW_FRACTION)
+ *   y[line][i] = the output of planes[line .. line + 2][i .. i + 2], see depthwise_3x3_record.h
  *
- * Weights, bias and multiplier are scaled by powers of two such that the product equals the
- * portable kernel's before its last shift. It is rounded down, and negative values are not rounded
- * away from zero, which is seen in negative outputs only, which all saturate.
- * Bounds: |bias + sum| < 2^31 and |offset + product| < 2^31 for any input (proven when the code was
- * generated, as is that every output equals the portable kernel's). Runs are at least 2 long.
+ * Bounds: runs are at least 2 long.
  */
-enum { PL_DW_FRACTION = 10 };
-
-typedef struct {
-    int32_t weights[6]; /* lanes (w[l][0], w[l][1]), (w[l][1], w[l][2]) of each line l */
-    int32_t bias, multiplier, offset;
-} pl_dw3_record;
-
-typedef struct {
-    int32_t in_w, in_c, out_w, pad_left, chunk, zero;
-    const int32_t *records; /* [in_c], each a pl_dw3_record */
-} pl_dw3_params;
 
 /* Four channels of `lines` runs. The order of the fields is known to the assembly. */
 typedef struct {
@@ -85,8 +69,19 @@ static PL_NOINLINE void pl_dw3_run(const pl_dw3_job *job)
                      "stm r12, {r1-r10}\n"
                      "1:\n\t" /* next channel */
                      "ldr r0, [sp, #36]\n\t"
-                     "ldm r0!, {r4-r12}\n\t"
-                     "stm sp, {r10-r12}\n\t"
+                     "ldrb r2, [r0, #9]\n\t"
+                     PL_DW3_WEIGHTS("r4", "0", "r5", "1", "r3", "2")
+                     PL_DW3_LANES("r4", "r5") PL_DW3_LANES("r5", "r3")
+                     PL_DW3_WEIGHTS("r6", "3", "r7", "4", "r3", "5")
+                     PL_DW3_LANES("r6", "r7") PL_DW3_LANES("r7", "r3")
+                     PL_DW3_WEIGHTS("r8", "6", "r9", "7", "r3", "8")
+                     PL_DW3_LANES("r8", "r9") PL_DW3_LANES("r9", "r3")
+                     "ldrh r3, [r0, #10]\n\t"
+                     "ldr r1, [r0, #12]\n\t"
+                     "ldr r2, [r0, #16]\n\t"
+                     "sub r3, r3, #130560\n\t"
+                     "stm sp, {r1-r3}\n\t"
+                     "adds r0, #20\n\t"
                      "str r0, [sp, #36]\n\t"
                      "ldr r0, [sp, #40]\n\t"
                      "ldr r1, [sp, #44]\n\t"
@@ -145,27 +140,11 @@ static PL_NOINLINE void pl_dw3_run(const pl_dw3_job *job)
 
 #else
 
-/* One output, whose window starts in column `odd` of the pair at `in`. */
-static int8_t pl_dw3_one(const int32_t *in, int32_t odd, const pl_dw3_record *r)
-{
-    const int32_t *w = r->weights;
-    int32_t acc = r->bias;
-    for (int32_t ky = 0; ky < 3; ky++, in += 4, w += 2) {
-        if (odd) {
-            acc = pl_smlad(in[PL_DW_PAIR], w[1], pl_smlatb(in[0], w[0], acc));
-        } else {
-            acc = pl_smlabt(in[PL_DW_PAIR], w[1], pl_smlad(in[0], w[0], acc));
-        }
-    }
-    const int32_t product = (int32_t)(((int64_t)acc * r->multiplier) >> 32);
-    return (int8_t)pl_clamp((r->offset + product) >> PL_DW_FRACTION, INT8_MIN, INT8_MAX);
-}
-
 static void pl_dw3_run(const pl_dw3_job *job)
 {
     for (int32_t c = 0; c < job->channels; c++) {
         pl_dw3_record r;
-        memcpy(&r, job->records + 9 * c, sizeof r);
+        memcpy(&r, job->records + PL_DW3_WORDS * c, sizeof r);
         int8_t *y = job->y + c;
         const int32_t whole = (int32_t)(job->last_pair - job->planes) / PL_DW_PAIR - 1;
         for (const int32_t *line = job->planes; line < job->last_line; line += 4) {

@@ -5,7 +5,7 @@
 /* Depthwise 3x3 convolution of int8, stride 1, up to PL_DW_LINES - 2 output rows: see
  * depthwise_3x3.h.
  *
- * rows     n + 2 pointers to input rows [in_w][in_c]
+ * rows     n + 2 pointers (NULL: padding) to input rows [in_w][in_c]
  * y        [n][out_w][in_c]; must not overlap any row
  * planes   scratch, (longest run + 3) / 2 * PL_DW_PAIR words
  * chunk    output columns per run, even; the last run has at least 2
@@ -22,7 +22,7 @@ static void pl_depthwise_conv2d_s8__dsp_3x3(const void *const *rows, int8_t *y, 
             const int32_t c = at + 4 <= in_c ? at : in_c - 4;
             pl_dw_planes(planes, PL_DW_PAIR, rows, n + 2, c, x - p->pad_left, (run + 3) / 2,
                          p->in_w, in_c, p->zero);
-            pl_dw3_runs(planes, n, run, p->records + 9 * c, y + x * in_c + c, in_c,
+            pl_dw3_runs(planes, n, run, p->records + PL_DW3_WORDS * c, y + x * in_c + c, in_c,
                         p->out_w * in_c);
         }
     }

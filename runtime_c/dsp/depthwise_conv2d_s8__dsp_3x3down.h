@@ -6,7 +6,8 @@
  * wide: see depthwise_3x3.h. Lines of the planes are columns, and the weights in records are
  * transposed.
  *
- * rows     n + 2 pointers to input rows [in_w][in_c]; n, the length of the runs, is at least 2
+ * rows     n + 2 pointers (NULL: padding) to input rows [in_w][in_c]; n, the length of the runs, is
+ *          at least 2
  * y        [n][out_w][in_c]; must not overlap any row
  * planes   scratch, (n + 3) / 2 * PL_DW_PAIR words
  * chunk    output columns done at once, at most PL_DW_LINES - 2
@@ -23,8 +24,8 @@ static void pl_depthwise_conv2d_s8__dsp_3x3down(const void *const *rows, int8_t 
             const int32_t c = at + 4 <= in_c ? at : in_c - 4;
             pl_dw_planes_down(planes, rows, n + 2, cols + 2, c, x - p->pad_left, p->in_w, in_c,
                               p->zero);
-            pl_dw3_runs(planes, cols, n, p->records + 9 * c, y + x * in_c + c, p->out_w * in_c,
-                        in_c);
+            pl_dw3_runs(planes, cols, n, p->records + PL_DW3_WORDS * c, y + x * in_c + c,
+                        p->out_w * in_c, in_c);
         }
     }
 }

@@ -1,29 +1,19 @@
 #pragma once
+#include "depthwise_3x3_record.h"
 #include "depthwise_planes_across.h"
 
 /* Depthwise 3x3 convolution of int8, stride 2, up to (PL_DW_LINES - 1) / 2 output rows, for outputs
  * whose zero point is their lowest value (ReLU).
  *
- *   y[oy][ox][c] = saturate((record.offset + upper half of (record.multiplier * (record.bias
- *       + sum over ky,kx of rows[2 * oy + ky][2 * ox + kx - pad_left][c] * w[ky][kx][c]))) >> 10)
+ *   y[oy][ox][c] = the output of rows[2 * oy ..][2 * ox - pad_left ..][c], see
+ *   depthwise_3x3_record.h
  *
- * rows     2 * n + 1 pointers to input rows [in_w][in_c]
+ * rows     2 * n + 1 pointers (NULL: padding) to input rows [in_w][in_c]
  * y        [n][out_w][in_c]; must not overlap any row
  * planes   scratch, (chunk + 1) * PL_DW_PAIR words
  * chunk    output columns per run
- * records  per channel; see depthwise_conv2d_s8__dsp_3x3.h, where the bounds are explained
  * Bounds: in_c >= 4.
  */
-typedef struct {
-    int32_t first[3]; /* lanes (w[ky][0], w[ky][1]) of each row ky */
-    int32_t third[2]; /* lanes (w[0][2], w[1][2]) and (w[2][2], 0) */
-    int32_t multiplier, offset, bias;
-} pl_dw3s2_record;
-
-typedef struct {
-    int32_t in_w, in_c, out_w, pad_left, chunk, zero;
-    const int32_t *records; /* [in_c], each a pl_dw3s2_record */
-} pl_depthwise_conv2d_s8__dsp_3x3s2_params;
 
 /* Four channels of some runs. The order of the fields is known to the assembly. */
 typedef struct {
@@ -41,8 +31,8 @@ typedef struct {
 #if defined(__GNUC__) && defined(__ARM_FEATURE_DSP)
 
 /* Output x, in register A, is finished from the pair of columns 2x + 2 and 2x + 3, which also
- * starts output x + 1 in B. r0 planes, r1 y, r4..r8 weights, r9 multiplier, r10 offset; on the
- * stack bias, in_c, end. */
+ * starts output x + 1 in B. r0 planes, r1 y, r4..r6 weights of the first two columns of each
+ * row, r7 and r8 of the third, r9 multiplier, r10 offset; on the stack bias, in_c, end. */
 #define PL_DW3S2_STEP(A, B)                                                                        \
     "ldr " B ", [sp]\n\t"                                                                          \
     "ldr r2, [r0, #16]\n\t"                                                                        \
@@ -73,8 +63,17 @@ static PL_NOINLINE void pl_dw3s2_run(const pl_dw3s2_job *job)
                      "stm r12, {r1-r9}\n"
                      "1:\n\t" /* next channel */
                      "ldr r0, [sp, #24]\n\t"
-                     "ldm r0!, {r4-r11}\n\t"
-                     "str r11, [sp]\n\t"
+                     "ldrb r2, [r0, #9]\n\t"
+                     PL_DW3_WEIGHTS("r4", "0", "r3", "1", "r7", "2") PL_DW3_LANES("r4", "r3")
+                     PL_DW3_WEIGHTS("r5", "3", "r3", "4", "r8", "5") PL_DW3_LANES("r5", "r3")
+                     PL_DW3_LANES("r7", "r8")
+                     PL_DW3_WEIGHTS("r6", "6", "r3", "7", "r8", "8") PL_DW3_LANES("r6", "r3")
+                     "ldrh r10, [r0, #10]\n\t"
+                     "ldr r3, [r0, #12]\n\t"
+                     "ldr r9, [r0, #16]\n\t"
+                     "sub r10, r10, #130560\n\t"
+                     "str r3, [sp]\n\t"
+                     "adds r0, #20\n\t"
                      "str r0, [sp, #24]\n\t"
                      "ldr r0, [sp, #28]\n\t"
                      "ldr r1, [sp, #32]\n\t"
@@ -113,27 +112,16 @@ static PL_NOINLINE void pl_dw3s2_run(const pl_dw3s2_job *job)
 
 #else
 
-static int8_t pl_dw3s2_one(const int32_t *in, const pl_dw3s2_record *r)
-{
-    int32_t acc = r->bias;
-    for (int32_t ky = 0; ky < 3; ky++, in += 4) {
-        const int32_t third = ky == 1 ? pl_high(r->third[0]) : pl_low(r->third[ky / 2]);
-        acc = pl_smlad(in[0], r->first[ky], pl_smlabb(in[PL_DW_PAIR], third, acc));
-    }
-    const int32_t product = (int32_t)(((int64_t)acc * r->multiplier) >> 32);
-    return (int8_t)pl_clamp((r->offset + product) >> 10, INT8_MIN, INT8_MAX);
-}
-
 static void pl_dw3s2_run(const pl_dw3s2_job *job)
 {
     const int32_t outputs = (int32_t)(job->last_pair - job->planes) / PL_DW_PAIR - 1;
     for (int32_t c = 0; c < job->channels; c++) {
-        pl_dw3s2_record r;
-        memcpy(&r, job->records + 8 * c, sizeof r);
+        pl_dw3_record r;
+        memcpy(&r, job->records + PL_DW3_WORDS * c, sizeof r);
         int8_t *y = job->y + c;
         for (const int32_t *line = job->planes; line < job->last_line; line += 8) {
             for (int32_t x = 0; x < outputs; x++, y += job->in_c) {
-                *y = pl_dw3s2_one(line + c + x * PL_DW_PAIR, &r);
+                *y = pl_dw3_one(line + c + x * PL_DW_PAIR, 0, &r);
             }
             y += job->to_row;
         }
@@ -143,8 +131,7 @@ static void pl_dw3s2_run(const pl_dw3s2_job *job)
 #endif
 
 static void pl_depthwise_conv2d_s8__dsp_3x3s2(const void *const *rows, int8_t *y, int32_t n,
-                                              int32_t *planes,
-                                              const pl_depthwise_conv2d_s8__dsp_3x3s2_params *p)
+                                              int32_t *planes, const pl_dw3_params *p)
 {
     const int32_t in_c = p->in_c;
     for (int32_t x = 0, run; x < p->out_w; x += run) {
@@ -160,7 +147,7 @@ static void pl_depthwise_conv2d_s8__dsp_3x3s2(const void *const *rows, int8_t *y
             job.last_line = planes + 8 * n;
             job.to_line = 32 - (run + 1) * 4 * PL_DW_PAIR;
             job.to_row = (p->out_w - run) * in_c;
-            job.records = p->records + 8 * c;
+            job.records = p->records + PL_DW3_WORDS * c;
             job.planes = planes;
             job.y = y + x * in_c + c;
             job.channels = 4;

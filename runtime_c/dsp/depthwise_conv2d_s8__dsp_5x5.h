@@ -5,7 +5,7 @@
 /* Depthwise 5x5 convolution of int8, stride 1, some output rows: see depthwise_tiles.h. All lines
  * of weights are unrolled.
  *
- * rows     n + 4 pointers to input rows [in_w][in_c], at most PL_DW_LINES
+ * rows     n + 4 pointers (NULL: padding) to input rows [in_w][in_c], at most PL_DW_LINES
  * y        [n][out_w][in_c]; must not overlap any row
  * planes   scratch, for the pairs of columns that the tiles of a run read, PL_DW_PAIR words each
  */
@@ -13,10 +13,12 @@
 
 #define PL_DWT_LINE_5X5 PL_DWT_5("128", "256", "384", "")
 
-PL_DWT_RUN(pl_dwt_run_5x5,
-           PL_DWT_LINE_5X5 PL_DWT_LINE_5X5 PL_DWT_LINE_5X5
-           PL_DWT_LINE_5X5 PL_DWT_LINE_5X5,
-           "256")
+static PL_NOINLINE void pl_dwt_run_5x5(const pl_dwt_job *job)
+{
+    PL_DWT_RUN(PL_DWT_LINE_5X5 PL_DWT_LINE_5X5 PL_DWT_LINE_5X5 PL_DWT_LINE_5X5
+               PL_DWT_LINE_5X5,
+               "256");
+}
 
 #else
 

@@ -5,7 +5,7 @@
 /* Depthwise 7x7 convolution of int8, stride 1, some output rows: see depthwise_tiles.h. All lines
  * of weights are unrolled.
  *
- * rows     n + 6 pointers to input rows [in_w][in_c], at most PL_DW_TALL_LINES
+ * rows     n + 6 pointers (NULL: padding) to input rows [in_w][in_c], at most PL_DW_TALL_LINES
  * y        [n][out_w][in_c]; must not overlap any row
  * planes   scratch, for the pairs of columns that the tiles of a run read, PL_DW_TALL_PAIR words
  *          each
@@ -14,11 +14,12 @@
 
 #define PL_DWT_LINE_7X7 PL_DWT_7("192", "384", "576", "768", "")
 
-PL_DWT_RUN(pl_dwt_run_7x7,
-           PL_DWT_LINE_7X7 PL_DWT_LINE_7X7 PL_DWT_LINE_7X7
-           PL_DWT_LINE_7X7 PL_DWT_LINE_7X7 PL_DWT_LINE_7X7
-           PL_DWT_LINE_7X7,
-           "384")
+static PL_NOINLINE void pl_dwt_run_7x7(const pl_dwt_job *job)
+{
+    PL_DWT_RUN(PL_DWT_LINE_7X7 PL_DWT_LINE_7X7 PL_DWT_LINE_7X7 PL_DWT_LINE_7X7
+               PL_DWT_LINE_7X7 PL_DWT_LINE_7X7 PL_DWT_LINE_7X7,
+               "384");
+}
 
 #else
 

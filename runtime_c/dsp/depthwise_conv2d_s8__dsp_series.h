@@ -6,7 +6,7 @@
  * column, see depthwise_tiles.h. The window is `kernel_h` pieces of kernel_w taps, each a line of
  * the planes.
  *
- * rows     (n - 1) * stride_w + taps pointers to input rows [in_c]
+ * rows     (n - 1) * stride_w + taps pointers (NULL: padding) to input rows [in_c]
  * y        [n][in_c]; must not overlap any row
  * planes   scratch, for the pairs of rows that the tiles of a run read, PL_DW_PAIR words each
  */

@@ -4,7 +4,8 @@
 
 /* Depthwise convolution of int8, some output rows, windows up to 7 wide: see depthwise_tiles.h.
  *
- * rows     (n - 1) * stride_h + kernel_h pointers to input rows [in_w][in_c], at most PL_DW_LINES
+ * rows     (n - 1) * stride_h + kernel_h pointers (NULL: padding) to input rows
+ *          [in_w][in_c], at most PL_DW_LINES
  * y        [n][out_w][in_c]; must not overlap any row
  * planes   scratch, for the pairs of columns that the tiles of a run read, PL_DW_PAIR words each
  */

@@ -82,6 +82,7 @@ static inline pl_dw_split pl_dw_split_pairs(int32_t x, int32_t pairs, int32_t in
  * outside).
  *
  * pair         words of a pair: PL_DW_PAIR or PL_DW_TALL_PAIR
+ * rows         NULL: outside the input
  * in_w, in_c   columns and channels of a row; zero: the zero point in each byte
  */
 static PL_NOINLINE void pl_dw_planes(int32_t *to, int32_t pair, const void *const *rows,
@@ -96,14 +97,15 @@ static PL_NOINLINE void pl_dw_planes(int32_t *to, int32_t pair, const void *cons
     }
     if (split.half_left) {
         for (int32_t r = 0; r < lines; r++) {
-            pl_dw_pair(to + 4 * r, zero, pl_ld32((const int8_t *)rows[r] + c));
+            pl_dw_pair(to + 4 * r, zero, pl_ld32(pl_dw_at(rows[r], c, &zero)));
         }
         to += pair;
     }
     const int32_t first = (x + 2 * (split.outside_left + split.half_left)) * in_c + c;
     if (split.inside) {
         for (int32_t r = 0; r < lines; r++) {
-            pl_dw_pairs(to + 4 * r, pair, (const int8_t *)rows[r] + first, in_c, 2 * in_c,
+            const int32_t step = rows[r] != NULL ? in_c : 0;
+            pl_dw_pairs(to + 4 * r, pair, pl_dw_at(rows[r], first, &zero), step, 2 * step,
                         split.inside);
         }
         to += split.inside * pair;
@@ -111,7 +113,7 @@ static PL_NOINLINE void pl_dw_planes(int32_t *to, int32_t pair, const void *cons
     if (split.half_right) {
         const int32_t last = (in_w - 1) * in_c + c;
         for (int32_t r = 0; r < lines; r++) {
-            pl_dw_pair(to + 4 * r, pl_ld32((const int8_t *)rows[r] + last), zero);
+            pl_dw_pair(to + 4 * r, pl_ld32(pl_dw_at(rows[r], last, &zero)), zero);
         }
         to += pair;
     }

@@ -100,101 +100,99 @@ typedef struct {
     "ssat " OUT ", #8, " OUT "\n\t"
 
 /* Frame: the job's fields from 0 on, 40 end of the weights, 44 line and 48 y of the row, 52 rows
- * left, 56 outputs left, 60 line and 64 y of the tile. TILE: bytes of the planes between tiles. */
-#define PL_DWT_RUN(NAME, LINES, TILE)                                                              \
-    static PL_NOINLINE void NAME(const pl_dwt_job *job)                                            \
-    {                                                                                              \
-        register const pl_dwt_job *r0 __asm__("r0") = job;                                         \
-        __asm__ volatile("push {r4-r11, lr}\n\t"                                                   \
-                         "sub sp, sp, #68\n\t"                                                     \
-                         "ldm r0, {r1-r10}\n\t"                                                    \
-                         "stm sp, {r1-r10}\n"                                                      \
-                         "1:\n\t" /* next channel */                                               \
-                         "ldr r1, [sp, #20]\n\t"                                                   \
-                         "ldr r2, [sp, #24]\n\t"                                                   \
-                         "ldr r3, [sp, #28]\n\t"                                                   \
-                         "ldr r4, [sp, #32]\n\t"                                                   \
-                         "ldr r5, [sp, #16]\n\t"                                                   \
-                         "add r1, r1, r2\n\t"                                                      \
-                         "add r1, r1, #4\n\t"                                                      \
-                         "str r1, [sp, #40]\n\t"                                                   \
-                         "str r3, [sp, #44]\n\t"                                                   \
-                         "str r4, [sp, #48]\n\t"                                                   \
-                         "str r5, [sp, #52]\n"                                                     \
-                         "2:\n\t" /* next row */                                                   \
-                         "ldr r1, [sp, #4]\n\t"                                                    \
-                         "ldr r2, [sp, #44]\n\t"                                                   \
-                         "ldr r3, [sp, #48]\n\t"                                                   \
-                         "str r1, [sp, #56]\n\t"                                                   \
-                         "str r2, [sp, #60]\n\t"                                                   \
-                         "str r3, [sp, #64]\n"                                                     \
-                         "3:\n\t" /* next tile */                                                  \
-                         "ldr r1, [sp, #20]\n\t"                                                   \
-                         "ldr r0, [sp, #60]\n\t"                                                   \
-                         "ldr r4, [r1], #4\n\t"                                                    \
-                         "mov r5, r4\n\t"                                                          \
-                         "mov r6, r4\n\t"                                                          \
-                         "mov r7, r4\n"                                                            \
-                         "4:\n\t" LINES                                                \
-                         "ldm r1, {r8-r10}\n\t" PL_DWT_OUT("r11", "r4") PL_DWT_OUT("r12", "r5")    \
-                             PL_DWT_OUT("lr", "r6") PL_DWT_OUT("r3", "r7") /**/                    \
-                         "ldr r0, [sp, #64]\n\t"                                                   \
-                         "ldr r1, [sp, #0]\n\t"                                                    \
-                         "ldr r2, [sp, #56]\n\t"                                                   \
-                         "ldr r4, [sp, #60]\n\t"                                                   \
-                         "strb r11, [r0]\n\t"                                                      \
-                         "subs r2, r2, #4\n\t"                                                     \
-                         "blt 5f\n\t"                                                              \
-                         "strb r12, [r0, r1]\n\t"                                                  \
-                         "add r0, r0, r1, lsl #1\n\t"                                              \
-                         "strb lr, [r0]\n\t"                                                       \
-                         "strb r3, [r0, r1]\n\t"                                                   \
-                         "add r0, r0, r1, lsl #1\n\t"                                              \
-                         "add r4, r4, #" TILE "\n\t"                                               \
-                         "str r2, [sp, #56]\n\t"                                                   \
-                         "str r4, [sp, #60]\n\t"                                                   \
-                         "str r0, [sp, #64]\n\t"                                                   \
-                         "bgt 3b\n\t"                                                              \
-                         "b 6f\n"                                                                  \
-                         "5:\n\t" /* the last one to three of a row */                             \
-                         "cmp r2, #-2\n\t"                                                         \
-                         "blt 6f\n\t"                                                              \
-                         "strb r12, [r0, r1]\n\t"                                                  \
-                         "add r0, r0, r1, lsl #1\n\t"                                              \
-                         "ble 6f\n\t"                                                              \
-                         "strb lr, [r0]\n"                                                         \
-                         "6:\n\t"                                                                  \
-                         "ldr r1, [sp, #44]\n\t"                                                   \
-                         "ldr r2, [sp, #8]\n\t"                                                    \
-                         "ldr r3, [sp, #48]\n\t"                                                   \
-                         "ldr r4, [sp, #12]\n\t"                                                   \
-                         "ldr r5, [sp, #52]\n\t"                                                   \
-                         "add r1, r1, r2\n\t"                                                      \
-                         "add r3, r3, r4\n\t"                                                      \
-                         "subs r5, r5, #1\n\t"                                                     \
-                         "str r1, [sp, #44]\n\t"                                                   \
-                         "str r3, [sp, #48]\n\t"                                                   \
-                         "str r5, [sp, #52]\n\t"                                                   \
-                         "bgt 2b\n\t"                                                              \
-                         "ldr r1, [sp, #40]\n\t"                                                   \
-                         "ldr r3, [sp, #28]\n\t"                                                   \
-                         "ldr r4, [sp, #32]\n\t"                                                   \
-                         "ldr r5, [sp, #36]\n\t"                                                   \
-                         "add r1, r1, #12\n\t"                                                     \
-                         "add r3, r3, #4\n\t"                                                      \
-                         "add r4, r4, #1\n\t"                                                      \
-                         "subs r5, r5, #1\n\t"                                                     \
-                         "str r1, [sp, #20]\n\t"                                                   \
-                         "str r3, [sp, #28]\n\t"                                                   \
-                         "str r4, [sp, #32]\n\t"                                                   \
-                         "str r5, [sp, #36]\n\t"                                                   \
-                         "bgt 1b\n\t"                                                              \
-                         "add sp, sp, #68\n\t"                                                     \
-                         "pop {r4-r11, lr}\n\t"                                                    \
-                         : "+r"(r0)                                                                \
-                         :                                                                         \
-                         : "r1", "r2", "r3", "r12", "cc", "memory");                               \
-    }
+ * left, 56 outputs left, 60 line and 64 y of the tile. LINES: code of the lines
+ * of weights; TILE: bytes of the planes between tiles. */
+#define PL_DWT_RUN(LINES, TILE)                                                                    \
+    register const pl_dwt_job *r0 __asm__("r0") = job;                                             \
+    __asm__ volatile("push {r4-r11, lr}\n\t"                                                       \
+                     "sub sp, sp, #68\n\t"                                                         \
+                     "ldm r0, {r1-r10}\n\t"                                                        \
+                     "stm sp, {r1-r10}\n"                                                          \
+                     "1:\n\t" /* next channel */                                                   \
+                     "ldr r1, [sp, #20]\n\t"                                                       \
+                     "ldr r2, [sp, #24]\n\t"                                                       \
+                     "ldr r3, [sp, #28]\n\t"                                                       \
+                     "ldr r4, [sp, #32]\n\t"                                                       \
+                     "ldr r5, [sp, #16]\n\t"                                                       \
+                     "add r1, r1, r2\n\t"                                                          \
+                     "add r1, r1, #4\n\t"                                                          \
+                     "str r1, [sp, #40]\n\t"                                                       \
+                     "str r3, [sp, #44]\n\t"                                                       \
+                     "str r4, [sp, #48]\n\t"                                                       \
+                     "str r5, [sp, #52]\n"                                                         \
+                     "2:\n\t" /* next row */                                                       \
+                     "ldr r1, [sp, #4]\n\t"                                                        \
+                     "ldr r2, [sp, #44]\n\t"                                                       \
+                     "ldr r3, [sp, #48]\n\t"                                                       \
+                     "str r1, [sp, #56]\n\t"                                                       \
+                     "str r2, [sp, #60]\n\t"                                                       \
+                     "str r3, [sp, #64]\n"                                                         \
+                     "3:\n\t" /* next tile */                                                      \
+                     "ldr r1, [sp, #20]\n\t"                                                       \
+                     "ldr r0, [sp, #60]\n\t"                                                       \
+                     "ldr r4, [r1], #4\n\t"                                                        \
+                     "mov r5, r4\n\t"                                                              \
+                     "mov r6, r4\n\t"                                                              \
+                     "mov r7, r4\n"                                                                \
+                     "4:\n\t" LINES                                                                \
+                     "ldm r1, {r8-r10}\n\t" PL_DWT_OUT("r11", "r4") PL_DWT_OUT("r12", "r5")        \
+                         PL_DWT_OUT("lr", "r6") PL_DWT_OUT("r3", "r7") /**/                        \
+                     "ldr r0, [sp, #64]\n\t"                                                       \
+                     "ldr r1, [sp, #0]\n\t"                                                        \
+                     "ldr r2, [sp, #56]\n\t"                                                       \
+                     "ldr r4, [sp, #60]\n\t"                                                       \
+                     "strb r11, [r0]\n\t"                                                          \
+                     "subs r2, r2, #4\n\t"                                                         \
+                     "blt 5f\n\t"                                                                  \
+                     "strb r12, [r0, r1]\n\t"                                                      \
+                     "add r0, r0, r1, lsl #1\n\t"                                                  \
+                     "strb lr, [r0]\n\t"                                                           \
+                     "strb r3, [r0, r1]\n\t"                                                       \
+                     "add r0, r0, r1, lsl #1\n\t"                                                  \
+                     "add r4, r4, #" TILE "\n\t"                                                   \
+                     "str r2, [sp, #56]\n\t"                                                       \
+                     "str r4, [sp, #60]\n\t"                                                       \
+                     "str r0, [sp, #64]\n\t"                                                       \
+                     "bgt 3b\n\t"                                                                  \
+                     "b 6f\n"                                                                      \
+                     "5:\n\t" /* the last one to three of a row */                                 \
+                     "cmp r2, #-2\n\t"                                                             \
+                     "blt 6f\n\t"                                                                  \
+                     "strb r12, [r0, r1]\n\t"                                                      \
+                     "add r0, r0, r1, lsl #1\n\t"                                                  \
+                     "ble 6f\n\t"                                                                  \
+                     "strb lr, [r0]\n"                                                             \
+                     "6:\n\t"                                                                      \
+                     "ldr r1, [sp, #44]\n\t"                                                       \
+                     "ldr r2, [sp, #8]\n\t"                                                        \
+                     "ldr r3, [sp, #48]\n\t"                                                       \
+                     "ldr r4, [sp, #12]\n\t"                                                       \
+                     "ldr r5, [sp, #52]\n\t"                                                       \
+                     "add r1, r1, r2\n\t"                                                          \
+                     "add r3, r3, r4\n\t"                                                          \
+                     "subs r5, r5, #1\n\t"                                                         \
+                     "str r1, [sp, #44]\n\t"                                                       \
+                     "str r3, [sp, #48]\n\t"                                                       \
+                     "str r5, [sp, #52]\n\t"                                                       \
+                     "bgt 2b\n\t"                                                                  \
+                     "ldr r1, [sp, #40]\n\t"                                                       \
+                     "ldr r3, [sp, #28]\n\t"                                                       \
+                     "ldr r4, [sp, #32]\n\t"                                                       \
+                     "ldr r5, [sp, #36]\n\t"                                                       \
+                     "add r1, r1, #12\n\t"                                                         \
+                     "add r3, r3, #4\n\t"                                                          \
+                     "add r4, r4, #1\n\t"                                                          \
+                     "subs r5, r5, #1\n\t"                                                         \
+                     "str r1, [sp, #20]\n\t"                                                       \
+                     "str r3, [sp, #28]\n\t"                                                       \
+                     "str r4, [sp, #32]\n\t"                                                       \
+                     "str r5, [sp, #36]\n\t"                                                       \
+                     "bgt 1b\n\t"                                                                  \
+                     "add sp, sp, #68\n\t"                                                         \
+                     "pop {r4-r11, lr}\n\t"                                                        \
+                     : "+r"(r0)                                                                    \
+                     :                                                                             \
+                     : "r1", "r2", "r3", "r12", "cc", "memory")
 
 #else
 

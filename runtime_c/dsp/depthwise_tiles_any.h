@@ -54,10 +54,25 @@
     "smlabb r7, r10, lr, r7\n\t"                                                                   \
     PL_DWT_END
 
-PL_DWT_RUN(pl_dwt_run_5, PL_DWT_5("128", "256", "384", PL_DWT_END) PL_DWT_NEXT, "256")
-PL_DWT_RUN(pl_dwt_run_7, PL_DWT_7("128", "256", "384", "512", PL_DWT_END) PL_DWT_NEXT, "256")
-PL_DWT_RUN(pl_dwt_run_5s2, PL_DWT_5S2 PL_DWT_NEXT, "512")
-PL_DWT_RUN(pl_dwt_run_7s2, PL_DWT_7S2 PL_DWT_NEXT, "512")
+static PL_NOINLINE void pl_dwt_run_5(const pl_dwt_job *job)
+{
+    PL_DWT_RUN(PL_DWT_5("128", "256", "384", PL_DWT_END) PL_DWT_NEXT, "256");
+}
+
+static PL_NOINLINE void pl_dwt_run_7(const pl_dwt_job *job)
+{
+    PL_DWT_RUN(PL_DWT_7("128", "256", "384", "512", PL_DWT_END) PL_DWT_NEXT, "256");
+}
+
+static PL_NOINLINE void pl_dwt_run_5s2(const pl_dwt_job *job)
+{
+    PL_DWT_RUN(PL_DWT_5S2 PL_DWT_NEXT, "512");
+}
+
+static PL_NOINLINE void pl_dwt_run_7s2(const pl_dwt_job *job)
+{
+    PL_DWT_RUN(PL_DWT_7S2 PL_DWT_NEXT, "512");
+}
 
 #else
 

@@ -269,7 +269,8 @@ static void pl_mve_pixels4(pl_mve_block *b, int8_t *y, int32_t pixels, int32_t q
 {
     const int32_t count = c->count, groups = count >> 2, group_bytes = 64 * ((int32_t)b->steps - 1);
     const int8_t *const x[4] = {b->x[0], b->x[1], b->x[2], b->x[3]};
-    int8_t part[16];
+    int32_t words[4]; /* stored to as words */
+    int8_t *const part = (int8_t *)(void *)words;
     if (count < 4) {
         for (; quads > 0; quads--, y += 4 * count) {
             b->flags = c->flags;

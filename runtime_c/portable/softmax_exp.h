@@ -3,7 +3,7 @@
 
 /* Softmax of int8 along the last axis by TFLite's fixed-point arithmetic, for both output types.
  *
- *   e[c] = exponentials[max(x) - x[c]], 0 from `count` on (those round to 0 everywhere)
+ *   e[c] = exponentials[max(x) - x[c]], 0 from `count` on (those change no output)
  *   y[c] = e[c] / sum(e), stored with `bits` fractional bits and offset by -2^(bits - 1)
  *
  * x [rows][depth]; y alike: int8 (bits 8: scale 1/256, zero point -128) or int16 (bits 16: scale
