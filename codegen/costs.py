@@ -96,10 +96,9 @@ def predicted(graph: Graph, chosen: Plan, table: CostTable) -> float | None:
     for step in chosen.steps:
         op = ops[step.op]
         kernel = kernels.get((step.kernel, type(op)))
-        free = kernel is None or _is_free(
-            chosen, kernel.emit(op, graph.tensors) if step.kernel in COPIES else ()
-        )
-        cost = 0.0 if free or kernel is None else table.of(kernel, op, graph.tensors)
+        if kernel is None or (step.kernel in COPIES and _is_free(chosen, kernel.emit(op, graph.tensors))):
+            continue
+        cost = table.of(kernel, op, graph.tensors)
         if cost is None:
             return None
         total += cost

@@ -20,7 +20,7 @@ from patchloom.passes.planner.kernel import Kernel
 
 KERNELS = (*dsp_conv.KERNELS, *dsp_winograd.KERNELS)
 M4 = "generic-cortex-m4"
-ISA = frozenset({"arm", "dsp"})
+ISA = frozenset({"arm", "dsp", "unaligned"})
 CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17)
 
 
@@ -194,3 +194,20 @@ def test_constants_of_an_odd_last_channel_come_twice() -> None:
     constants = Channels(*(np.arange(3) + 10 * i for i in range(4)))
     stream = gemm_stream(rows, constants, "any").reshape(2, -1)
     assert stream[1, 2:].tolist() == [1, 11, 21, 31, 2, 12, 22, 32]
+
+
+@pytest.mark.parametrize("variant", dsp_conv.KERNELS, ids=lambda k: f"{k.op.kind()}-{k.name}")
+def test_dilation_of_a_window_one_column_wide_changes_nothing(variant: Kernel) -> None:
+    need_host()
+    rng = np.random.default_rng(7)
+    shapes = [((1, 7, 9, 3), (17, 3, 1, 3), Window((3, 1), (1, 1), (1, 2)))]
+    shapes += [((1, 2, 1, 1), (4, 1, 1, 1), Window((1, 1), (2, 1), (2, 2)))]
+    cases = [layer(rng, x, w, window=window) for x, w, window in shapes]
+    cases = [g for g in cases if type(g.ops[0]) is variant.op and variant.accepts(g.ops[0], g.tensors)]
+    if not cases:
+        pytest.skip("for other layers")
+    graph = merge(cases)
+    sample = {n: rng.integers(-128, 128, graph[n].shape).astype(np.int8) for n in graph.inputs}
+    (outputs,) = run_trial(cases, None, [variant], [sample], isa=ISA).outputs
+    want = evaluate(graph, sample)
+    assert all(np.array_equal(outputs[n], want[n]) for n in graph.outputs)

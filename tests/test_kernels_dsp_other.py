@@ -26,7 +26,7 @@ from patchloom.ir.window import same_padding
 from patchloom.passes.planner.kernel import Kernel
 
 M4 = "generic-cortex-m4"
-ISA = frozenset({"arm", "dsp"})
+ISA = frozenset({"arm", "dsp", "unaligned"})
 PER_KERNEL = 40
 
 
@@ -222,3 +222,14 @@ def test_merged_rounding_is_exact_for_every_accumulator_or_refused() -> None:
         want = Requant(multiplier, -shift, -128, -128, 127).apply(acc)
         assert np.array_equal(form.apply(acc[None])[0], want)
     assert found >= 100
+
+
+@pytest.mark.parametrize("size", [(3, 1681), (1681, 2), (3, 1680), (2, 5), (5, 2)])
+def test_what_a_depthwise_kernel_accepts_it_can_cut_into_runs(size: tuple[int, int]) -> None:
+    graph = depthwise(np.random.default_rng(3), size, 4, same((3, 3), size, (1, 1)), relu=True)
+    (op,) = graph.ops
+    taking = [k for k in KERNELS if type(op) is k.op and k.accepts(op, graph.tensors)]
+    assert taking
+    for kernel in taking:
+        assert kernel.emit(op, graph.tensors) and kernel.scratch_bytes(op, graph.tensors) >= 0
+        assert kernel.work(op, graph.tensors)["calls"] >= 1

@@ -196,7 +196,7 @@ class _Variant:
             and window.stride == (self.stride, self.stride)
             and window.dilation == (1, 1)
             and x.shape[3] == y.shape[3] >= 4
-            and (self.stride == 2 or _stride1_lengths(length))
+            and (self.stride == 2 or bool(_stride1_lengths(length)))
             and (not self.down or 2 * height >= 3 * width)
             and _merged(op, tensors) is not None
         )
