@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,9 +204,12 @@ def _switch_targets(insn: dis.Insn, code: _Code) -> list[int]:
     elif insn.text.startswith("tb"):
         targets = _short_table(insn.address + 4, 2 if insn.text.startswith("tbh") else 1, False, code)
     elif symbol is not None:
-        # the table's address is one of the constants set up just before the jump
-        tables = [_word_table(base, symbol, code) for base in _addresses_before(insn, code)]
-        targets = next((t for t in tables if t), set())
+        # the table's address is one of the constants set up just before the jump, or before a loop around
+        # it: then all tables of the function are taken, which only adds ways through the function
+        near = [_word_table(base, symbol, code) for base in _addresses_before(insn, code)]
+        targets = next((t for t in near if t), set())
+        if not targets:
+            targets = set().union(*(_word_table(base, symbol, code) for base in _addresses_in(symbol, code)))
     if not targets:
         raise UserError(
             f"the stack of {_name(insn.address, code)} is not known: it jumps through a pointer",
@@ -251,8 +254,18 @@ def _word_table(base: int, symbol: elf.Symbol, code: _Code) -> set[int]:
 
 def _addresses_before(insn: dis.Insn, code: _Code) -> list[int]:
     """Address constants that the instructions before `insn` (and itself) mention, nearest first."""
+    return _addresses_of((insn, *_before(insn, code)), code)
+
+
+def _addresses_in(symbol: elf.Symbol, code: _Code) -> list[int]:
+    """Address constants that any instruction of a function mentions."""
+    inside = (a for a in code.order if symbol.address <= a < symbol.address + symbol.size_bytes)
+    return _addresses_of((code.insns[a] for a in inside), code)
+
+
+def _addresses_of(insns: Iterable[dis.Insn], code: _Code) -> list[int]:
     found = []
-    for before in (insn, *_before(insn, code)):
+    for before in insns:
         operands = before.text.partition(" ")[2]
         if m := re.search(r"\[pc, #\d+\]\s*[;@] \((?:0x)?([0-9a-f]+)", operands):
             if (value := code.image.word(int(m[1], 16))) is not None:

@@ -174,6 +174,7 @@ def _trade(
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 0
+    solver.parameters.catch_sigint_signal = False  # its handler would replace Python's, for good
     solver.parameters.max_deterministic_time = _MAX_EFFORT
     if solver.solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return {n: next(c for var, c in options if solver.value(var)) for n, options in picks.items()}

@@ -32,6 +32,7 @@ def solve(overlaps: Overlaps, start: Packing, bound: int, time_limit_s: float) -
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 0
+    solver.parameters.catch_sigint_signal = False  # its handler would replace Python's, for good
     solver.parameters.max_deterministic_time = time_limit_s
     status = solver.solve(model.model)
     if status == cp_model.INFEASIBLE:  # nothing smaller than the start exists
