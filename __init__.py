@@ -8,7 +8,21 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = frozenset({"compile", "doctor", "dump", "fit", "load", "operators", "profile", "run", "verify"})
+_PUBLIC = frozenset(
+    {
+        "compile",
+        "doctor",
+        "dump",
+        "fit",
+        "load",
+        "operators",
+        "pareto",
+        "profile",
+        "quantize",
+        "run",
+        "verify",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

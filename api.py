@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,35 @@ import numpy as np
 
 from . import boards, folder
 from .boards import Board
-from .codegen import KERNELS
-from .codegen.pipeline import Library, Options, Prepared, build_library, generate, load_graph, prepare
+from .codegen.pipeline import (
+    STACK_BYTES,
+    Library,
+    Options,
+    Prepared,
+    build_library,
+    generate,
+    prepare,
+)
 from .codegen.selftest import lcg_bytes, lcg_input
-from .emulation.fit import Fit, check_fits, fit_model
+from .emulation.fit import check_fits
 from .emulation.footprint import Footprint, figures, measure
 from .emulation.profile import Profile, profile_library
 from .emulation.reference import ReferenceCheck, check_reference
 from .emulation.sequences import SequenceRun, run_sequences
-from .emulation.toolchain import tools
 from .emulation.verify import SEQUENCE, Verification, random_inputs, verify_library
 from .errors import UserError
-from .ir import Graph, Op, to_text
-from .ir.ops import OPS
-from .passes import PASSES, run_passes
-from .passes.io_int8 import io_int8 as strip_io
+from .ir import Graph
+from .passes.fuse_qdq import fuse_qdq
+from .passes.planner import PlanError
 from .passes.planner.choose import Goal
 from .passes.planner.demand import InputMode
+from .quantization import Quantized, quantize
+from .survey import ParetoPoint, Shapes, doctor, dump, fit, operators, pareto
 
 __all__ = [
     "Compiled",
+    "ParetoPoint",
+    "Quantized",
     "Verified",
     "compile",
     "doctor",
@@ -40,12 +48,13 @@ __all__ = [
     "fit",
     "load",
     "operators",
+    "pareto",
     "profile",
+    "quantize",
     "run",
     "verify",
 ]
 
-Shapes = Mapping[str, tuple[int, ...]]
 SampleInputs = np.ndarray | Mapping[str, np.ndarray] | Sequence[Mapping[str, np.ndarray]]
 """Inputs of many runs: [N, ...] of a model with one input, [N, ...] by input name, or a mapping per run."""
 
@@ -54,11 +63,11 @@ def load(model: str | Path, input_shapes: Shapes | None = None) -> Graph:
     """Import a model file. Raises UserError for anything that is not a supported model."""
     from .frontend import load as load_model
 
-    return load_model(Path(model), input_shapes or {})
+    return fuse_qdq(load_model(Path(model), input_shapes or {}))
 
 
-_FLASH_TRIES = 4
-"""How often kernels are chosen for a library that exceeds the flash there is."""
+_TRIES = 4
+"""How often a library that exceeds the memory there is is planned again."""
 
 _LINK_BYTES = 2048
 """Bytes less to try where a program does not link."""
@@ -74,7 +83,10 @@ class Compiled:
 
     def figures(self) -> dict[str, Any]:
         """The figures of `compile --json`; bytes that could not be measured are None."""
-        return figures(self.library, self.footprint)
+        found = figures(self.library, self.footprint)
+        if self.library.streaming is not None:
+            found["streaming"] = asdict(self.library.streaming)
+        return found
 
 
 def compile(
@@ -89,14 +101,20 @@ def compile(
     goal: Goal = "balanced",
     max_ram: int | None = None,
     max_flash: int | None = None,
+    stream_axis: str | None = None,
+    hop: int = 1,
+    max_state: int | None = None,
     verify_passes: bool = False,
 ) -> Compiled:
     """Compile `model` for `board` into the folder `out`, which is replaced as a whole.
 
     board                profile name, or the path of a profile (.toml)
-    goal                 what kernels are chosen for: fewest cycles, least RAM, least flash, or a balance of
-                         cycles and flash
-    max_ram, max_flash   bytes to stay within, beside the board's own memories
+    goal                 what kernels are chosen for: fewest cycles, least flash, or a balance of both; "ram":
+                         the plan of the smallest arena
+    max_ram, max_flash   bytes to stay within, beside the board's own memories; where whole ops do not fit,
+                         the fastest plan in stages that does is taken
+    stream_axis          "time" or a dimension of the input: the library is given `hop` new frames per call
+                         instead of a whole window, and keeps what it needs again (`max_state` bytes at most)
     verify_passes        check the IR after every pass, and replay the plan
     Raises UserError: bad model or options (exit code 2), does not fit (exit code 1); nothing is written then.
     """
@@ -104,17 +122,18 @@ def compile(
     folder.check_target(out)
     target = boards.load(board)
     options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}), goal, max_ram, max_flash)
-    library, footprint = _within_flash(prepare(model, options, verify_passes), target, verify_passes)
+    options = replace(options, stream_axis=stream_axis, hop=hop, max_state=max_state)
+    library, footprint = _within_limits(prepare(model, options, verify_passes), target, verify_passes)
     check_fits(library, target, footprint, max_ram, max_flash)
     folder.write(out, _contents(library, model, target, footprint))
     return Compiled(out, library, footprint)
 
 
-def _within_flash(prepared: Prepared, target: Board, verify_plan: bool) -> tuple[Library, Footprint | None]:
+def _within_limits(prepared: Prepared, target: Board, verify_plan: bool) -> tuple[Library, Footprint | None]:
     """The library and its measured footprint.
 
-    Kernels are chosen before the code of layers is known; where it turns out that flash is exceeded, they
-    are chosen again with that much less.
+    Plans are made before the code of layers and the depth of the stack are known; where it turns out that
+    flash or RAM are exceeded, another is made with that much less.
     """
     options, tries = prepared.options, 0
     limit = min(target.flash_bytes, options.max_flash or target.flash_bytes)
@@ -125,14 +144,30 @@ def _within_flash(prepared: Prepared, target: Board, verify_plan: bool) -> tuple
         try:
             footprint = measure(library, target)
             over = footprint.weight_bytes + footprint.code_bytes - limit if footprint else 0
+            deeper = _ram_over(library, footprint, options, target)
         except UserError as e:
-            if e.exit_code != 1 or tries == _FLASH_TRIES:
+            if e.exit_code != 1 or tries == _TRIES:
                 raise
-            over = _LINK_BYTES  # it does not link: by how much is not known
-        if over <= 0 or tries == _FLASH_TRIES:
+            over, deeper = _LINK_BYTES, 0  # it does not link: by how much is not known
+        if (over <= 0 and deeper <= 0) or tries == _TRIES:
             return library, footprint
-        more = -(-over // max(1, len(library.graph.ops))) + 1
-        options = replace(options, layer_code_bytes=options.layer_code_bytes + more)
+        more = -(-over // max(1, len(library.graph.ops))) + 1 if over > 0 else 0
+        options = replace(
+            options,
+            layer_code_bytes=options.layer_code_bytes + more,
+            reserved_ram_bytes=options.reserved_ram_bytes + max(0, deeper),
+        )
+
+
+def _ram_over(library: Library, footprint: Footprint | None, options: Options, target: Board) -> int:
+    """Bytes by which stack and writable symbols exceed what planning left for them."""
+    found = figures(library, footprint)
+    if footprint is None:
+        return 0
+    arena = found["arena_bytes"] + found["state_bytes"]
+    on_board = arena + max(STACK_BYTES, footprint.stack_bytes) - target.sram_bytes
+    asked = found["ram_bytes"] - options.max_ram if options.max_ram is not None else 0
+    return int(max(on_board, asked))
 
 
 def _contents(library: Library, model: Path, board: Board, footprint: Footprint | None) -> dict[str, bytes]:
@@ -143,7 +178,7 @@ def _contents(library: Library, model: Path, board: Board, footprint: Footprint 
         contents[f"{board.name}.toml"] = Path(library.options.board).read_bytes()
     sha256 = hashlib.sha256(library.model).hexdigest()
     contents[folder.MANIFEST] = folder.manifest(
-        library.options, stored, model.name, sha256, contents, figures(library, footprint)
+        library.options, stored, model.name, sha256, contents, figures(library, footprint), library.plan
     )
     return contents
 
@@ -195,7 +230,10 @@ def _open(path: str | Path) -> Library:
         raise UserError(f"{path}: {stored.model.name} is not the model compiled", hint="compile it again")
     if options.name is None:
         options = replace(options, name=Path(stored.model_name).stem)
-    return build_library(stored.model, options)
+    try:
+        return build_library(stored.model, options, stored=stored.plan)
+    except (PlanError, KeyError) as e:
+        raise UserError(f"{path}: the stored plan is wrong", found=str(e), hint="compile it again") from e
 
 
 def _samples(graph: Graph, inputs: SampleInputs) -> list[Mapping[str, np.ndarray]]:
@@ -294,72 +332,3 @@ def profile(path: str | Path) -> Profile:
     """Count one inference of the library in `path` per layer, after a warm-up inference on the same input."""
     library = _open(path)
     return profile_library(library, Path(path), lcg_samples(library.graph) * 2)
-
-
-def fit(
-    model: str | Path,
-    board_names: Sequence[str] | None = None,
-    *,
-    input_mode: InputMode = "arena",
-    input_shapes: Shapes | None = None,
-) -> tuple[Fit, ...]:
-    """`model` on each board, by default on all. Raises UserError for a bad model or an unknown board."""
-    names = tuple(board_names or boards.names())
-    for name in names:
-        boards.load(name)
-    return fit_model(Path(model), names, Options(names[0], None, input_mode, False, dict(input_shapes or {})))
-
-
-def operators() -> list[dict[str, Any]]:
-    """Every operator of the IR with its kernels."""
-
-    def row(op: type[Op]) -> dict[str, Any]:
-        about = (op.__doc__ or "").split("\n")[0]
-        return {"op": op.kind(), "kernels": [k.name for k in KERNELS if k.op is op], "about": about}
-
-    return [row(op) for op in OPS]
-
-
-def dump(
-    model: str | Path,
-    after: str = "lower",
-    *,
-    io_int8: bool = False,
-    input_shapes: Shapes | None = None,
-) -> str:
-    """The IR of `model` behind the pass `after` ("import": as read). Raises UserError for an unknown pass."""
-    known = ("import", *(name for name, _ in PASSES))
-    if after not in known:
-        raise UserError(f"there is no pass {after!r}", accepted=", ".join(known))
-    graph = load_graph(Path(model), Options("", None, "arena", io_int8, dict(input_shapes or {})))
-    if after == "import":
-        return to_text(graph)
-    return to_text(run_passes(strip_io(graph) if io_int8 else graph, after=after))
-
-
-_PACKAGES = (
-    ("tflite-micro", "verify against TensorFlow Lite Micro", "tflm"),
-    ("pymicro-wakeword", "the wake-word demo", "demo"),
-    ("pymicro-features", "the wake-word demo", "demo"),
-)
-
-
-def doctor() -> list[dict[str, Any]]:
-    """External tools and Python packages, found or not, and what each enables."""
-    rows = [
-        {
-            "tool": t.command,
-            "version": t.version,
-            "enables": t.enables,
-            "install": f"apt-get install {t.package}",
-        }
-        for t in tools()
-    ]
-    for package, enables, extra in _PACKAGES:
-        try:
-            found: str | None = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found = None
-        install = f"pip install patchloom[{extra}]"
-        rows.append({"tool": f"{package} (Python)", "version": found, "enables": enables, "install": install})
-    return rows

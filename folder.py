@@ -14,10 +14,12 @@ from . import __version__
 from .codegen.pipeline import Options
 from .errors import UserError
 from .passes.planner.choose import GOALS
-from .passes.planner.demand import InputMode
+from .passes.planner.demand import INPUT_MODES
+from .passes.planner.store import from_data, to_data
+from .passes.planner.types import Plan
 
 MANIFEST = "patchloom.json"
-_FORMAT = 1
+_FORMAT = 2
 _AGAIN = "compile the model again"
 # What building a library in its folder leaves behind; it goes when the library is compiled anew.
 _BUILD_PRODUCTS = frozenset((".a", ".d", ".o", ".su"))
@@ -106,7 +108,13 @@ def _swap(folder: Path, fresh: Path, old: Path) -> None:
 
 
 def manifest(
-    options: Options, model_file: str, model_name: str, sha256: str, files: Mapping[str, bytes], figures: Any
+    options: Options,
+    model_file: str,
+    model_name: str,
+    sha256: str,
+    files: Mapping[str, bytes],
+    figures: Any,
+    plan: Plan,
 ) -> bytes:
     """The manifest's bytes: what was compiled, how, which files belong to it, and what came out."""
     board = Path(options.board).name if options.board.endswith(".toml") else options.board
@@ -123,22 +131,28 @@ def manifest(
             "goal": options.goal,
             "max_ram": options.max_ram,
             "max_flash": options.max_flash,
+            "stream_axis": options.stream_axis,
+            "hop": options.hop,
+            "max_state": options.max_state,
             "layer_code_bytes": options.layer_code_bytes,
+            "reserved_ram_bytes": options.reserved_ram_bytes,
         },
         "files": sorted(files),
         "figures": figures,
+        "plan": to_data(plan),
     }
-    return (json.dumps(content, indent=2) + "\n").encode()
+    return (json.dumps(content, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A library folder: the model kept in it, what that was called and its SHA-256, and the options used."""
+    """A library folder: the model kept in it, its name and SHA-256, the options used, and the plan."""
 
     model: Path
     model_name: str
     sha256: str
     options: Options
+    plan: Plan
 
 
 def read(folder: Path) -> Stored:
@@ -162,18 +176,22 @@ def read(folder: Path) -> Stored:
                 accepted=__version__,
                 hint=_AGAIN,
             )
-        return _stored(folder, content["model"], content["options"])
+        return _stored(folder, content["model"], content["options"], from_data(content["plan"]))
     except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as e:
         raise UserError(f"{path} is damaged", found=str(e) or type(e).__name__, hint=_AGAIN) from e
 
 
-def _stored(folder: Path, model: Any, options: Any) -> Stored:
+def _stored(folder: Path, model: Any, options: Any, plan: Plan) -> Stored:
     """Raises ValueError and its like for values of wrong types."""
     shapes = {str(n): tuple(int(v) for v in s) for n, s in options["input_shapes"].items()}
-    mode: InputMode = "extern" if options["input_mode"] == "extern" else "arena"
+    mode = INPUT_MODES[INPUT_MODES.index(options["input_mode"])]
     goal = GOALS[GOALS.index(options["goal"])]
     max_ram, max_flash = (None if options[k] is None else int(options[k]) for k in ("max_ram", "max_flash"))
-    room = int(options["layer_code_bytes"])
+    axis, hop = options["stream_axis"], int(options["hop"])
+    max_state = None if options["max_state"] is None else int(options["max_state"])
+    if not isinstance(axis, str | None):
+        raise ValueError(f"stream_axis is {axis!r}")
+    kept = int(options["layer_code_bytes"]), int(options["reserved_ram_bytes"])
     board, name, file = str(options["board"]), options["name"], str(model["file"])
     if "\0" in board + file:
         raise ValueError("a file name holds a null character")
@@ -188,5 +206,19 @@ def _stored(folder: Path, model: Any, options: Any) -> Stored:
         model=path,
         model_name=str(model["name"]),
         sha256=str(model["sha256"]),
-        options=Options(board, name, mode, bool(options["io_int8"]), shapes, goal, max_ram, max_flash, room),
+        options=Options(
+            board,
+            name,
+            mode,
+            bool(options["io_int8"]),
+            shapes,
+            goal,
+            max_ram,
+            max_flash,
+            axis,
+            hop,
+            max_state,
+            *kept,
+        ),
+        plan=plan,
     )

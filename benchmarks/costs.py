@@ -71,19 +71,38 @@ def run(kernel: Kernel, cases: Sequence[Graph], board: Board, unit: str) -> tupl
     return np.array(found, float), code
 
 
-def fit(work: Sequence[dict[str, int]], measured: np.ndarray) -> dict[str, float] | None:
-    """Costs per round, none negative, with the least sum of squared relative errors (active set)."""
+def fit(work: Sequence[dict[str, int]], measured: np.ndarray) -> dict[str, float]:
+    """Costs per round, none negative, with the least sum of squared relative errors."""
     names = list(dict.fromkeys(n for w in work for n in w))
     counts_of = np.array([[w.get(n, 0) for n in names] for w in work], float)
-    rows = counts_of / measured[:, None]
-    active = [i for i in range(len(names)) if counts_of[:, i].any()]
-    while active:
-        solution, *_ = np.linalg.lstsq(rows[:, active], np.ones(len(measured)), rcond=1e-9)
-        if (solution >= 0).all():
-            found = dict(zip((names[i] for i in active), solution, strict=True))
-            return {n: round(float(found.get(n, 0.0)), 4) for n in names}
-        active.pop(int(np.argmin(solution * rows[:, active].mean(axis=0))))
-    return None
+    solution = nonnegative(counts_of / measured[:, None], np.ones(len(measured)))
+    return {n: round(float(cost), 4) for n, cost in zip(names, solution, strict=True)}
+
+
+def nonnegative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """x >= 0 with the least |a x - b|: Lawson and Hanson 1974, "Solving Least Squares Problems", chapter 23.
+
+    Columns are scaled to length 1 first, so that one tolerance does for all of them.
+    """
+    lengths = np.linalg.norm(a, axis=0)
+    a = a / np.where(lengths > 0, lengths, 1)
+    x, used = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
+    for _ in range(10 * a.shape[1]):
+        gain = np.where(used, -np.inf, a.T @ (b - a @ x))
+        if gain.max() < 1e-9:
+            break
+        used[int(gain.argmax())] = True
+        while used.any():
+            best = np.zeros_like(x)
+            best[used] = np.linalg.lstsq(a[:, used], b, rcond=1e-9)[0]
+            if (best[used] > 0).all():
+                x = best
+                break
+            falling = used & (best <= 0)
+            step = (x[falling] / np.maximum(x[falling] - best[falling], 1e-300)).min()
+            x = x + step * (best - x)
+            used &= x > 1e-12
+    return x / np.where(lengths > 0, lengths, 1)
 
 
 def errors(
@@ -108,8 +127,6 @@ def measure(kernel: Kernel, board: Board, unit: str, cases: Sequence[Graph]) -> 
         return None
     work = [dict(kernel.work(g.ops[0], g.tensors)) for g in chosen]
     rounds = fit(work, measured)
-    if rounds is None:
-        return None
     off = errors(kernel, chosen, rounds, measured)
     return {
         "rounds": rounds,

@@ -13,6 +13,8 @@ from patchloom.ir.cases import RandomDraw, one_op_graph
 from patchloom.ir.ops import OPS
 from patchloom.ir.ops.add import Add
 from patchloom.ir.ops.average_pool2d import AveragePool2D
+from patchloom.ir.ops.cast import Cast
+from patchloom.ir.ops.concat import Concat
 from patchloom.ir.ops.conv2d import Conv2D
 from patchloom.ir.ops.depthwise_conv2d import DepthwiseConv2D
 from patchloom.ir.ops.fully_connected import FullyConnected
@@ -20,15 +22,25 @@ from patchloom.ir.ops.lookup import Lookup
 from patchloom.ir.ops.max_pool2d import MaxPool2D
 from patchloom.ir.ops.mean import Mean
 from patchloom.ir.ops.mul import Mul
+from patchloom.ir.ops.pad import Pad
 from patchloom.ir.ops.read_state import ReadState
+from patchloom.ir.ops.slice import Slice
 from patchloom.ir.ops.softmax import Softmax
+from patchloom.ir.ops.split import Split
 from patchloom.ir.ops.sub import Sub
+from patchloom.ir.ops.transpose import Transpose
 from patchloom.ir.ops.write_state import WriteState
 from patchloom.ir.weighted import draw_output
 from patchloom.ir.window import same_padding
 
+MOVING = (Concat, Pad, Slice, Split, Transpose)
+"""Operators of which more and larger cases are drawn: many draws move a few bytes, or none at all."""
+
 STATEFUL = (ReadState, WriteState)
 """Copies to and from state, which are no functions of their inputs; the cost of a copy stands for theirs."""
+
+LEAST_MOVED = 64
+"""Elements of a case that is nothing but copies: below, their cost is that of a call."""
 
 MAX_MACS = 250_000
 """Work per case: enough for loops to show, little enough for the slowest core."""
@@ -242,23 +254,34 @@ def other_cases(seed: int) -> Iterator[Graph]:
         yield one_op_graph(Softmax("op", "x", "y", 1.0), [activation("x", (1, c * (1 + i % 3)), rng), out])
 
 
+def between_states(graph: Graph) -> Graph:
+    """The op between reads and writes of states, as one on plain values."""
+    (op,) = (op for op in graph.ops if not isinstance(op, STATEFUL))
+    return one_op_graph(op, [graph[n] for n in (*op.inputs, *op.outputs)])
+
+
 def drawn_cases(kind: type[Op], count: int) -> Iterator[Graph]:
     """Random cases of any operator and type; draws that are no valid layers are skipped."""
     for seed in range(count):
         try:
             graph = verify(kind.case(WideDraw(seed)))
             check_rules(graph)
+            graph = between_states(graph) if graph.states else graph
         except (UserError, ValueError, AssertionError, IndexError):
             continue
-        if (
-            not graph.states
-            and graph.macs <= MAX_MACS
-            and sum(t.size_bytes for t in graph.tensors.values()) < 1 << 17
-        ):
+        size = sum(t.size_bytes for t in graph.tensors.values())
+        if graph.macs <= MAX_MACS and size < 1 << 17 and not _is_trivial(graph):
             yield graph
+
+
+def _is_trivial(graph: Graph) -> bool:
+    """Copies of next to nothing, and casts that graph passes remove."""
+    x, y, (op,) = graph[graph.inputs[0]], graph[graph.outputs[0]], graph.ops
+    return y.elements < LEAST_MOVED if isinstance(op, MOVING) else isinstance(op, Cast) and x.dtype is y.dtype
 
 
 def all_cases(seed: int = 1, drawn: int = 80) -> list[Graph]:
     """The whole grid."""
     shaped = [g for cases in (weighted_cases(seed), other_cases(seed)) for g in cases if g.macs <= MAX_MACS]
-    return shaped + [g for kind in OPS if kind not in STATEFUL for g in drawn_cases(kind, drawn)]
+    kinds = [kind for kind in OPS if kind not in STATEFUL]
+    return shaped + [g for kind in kinds for g in drawn_cases(kind, drawn * (3 if kind in MOVING else 1))]

@@ -14,8 +14,9 @@ import typer
 
 from .. import __version__, api, boards
 from ..errors import UserError
-from . import show
+from . import quantize, show
 from .output import print_json, print_text, progress
+from .plot import plot_front
 
 app = typer.Typer(
     name="patchloom",
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Model = Annotated[Path, typer.Argument(help="A .tflite model.", show_default=False)]
+Model = Annotated[Path, typer.Argument(help="A .tflite or .onnx model.", show_default=False)]
 LibraryFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder written by compile.", show_default=False)
 ]
@@ -41,6 +42,7 @@ class InputMode(StrEnum):
 
     arena = "arena"
     extern = "extern"
+    rows = "rows"
 
 
 class Goal(StrEnum):
@@ -107,6 +109,12 @@ def compile(
     input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
     io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
     input_shape: Shapes = None,
+    stream_axis: Annotated[
+        str | None,
+        typer.Option("--stream-axis", help="Take new frames only, along `time` or a dimension of the input."),
+    ] = None,
+    hop: Annotated[int, typer.Option(min=1, help="New frames per call with --stream-axis.")] = 1,
+    max_state: Annotated[int | None, typer.Option(min=0, help="Bytes of state with --stream-axis.")] = None,
     verify_passes: Annotated[
         bool, typer.Option("--verify-passes", help="Check the IR after every pass.")
     ] = False,
@@ -124,6 +132,9 @@ def compile(
         goal=goal.value,
         max_ram=max_ram,
         max_flash=max_flash,
+        stream_axis=stream_axis,
+        hop=hop,
+        max_state=max_state,
         verify_passes=verify_passes,
     )
     print_json(compiled.figures()) if json else show.compiled(compiled)
@@ -194,6 +205,32 @@ def fit(
     print_json([{**asdict(f), "fits": f.fits} for f in result]) if json else show.fits(model.name, result)
     if not any(f.fits for f in result):
         raise typer.Exit(1)
+
+
+@app.command()
+def pareto(
+    model: Model,
+    board: Annotated[str, typer.Option(help="Board profile (patchloom boards) or a .toml file.")],
+    input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
+    io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
+    input_shape: Shapes = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the front to write (.png or .svg).")] = None,
+    json: Json = False,
+) -> None:
+    """Show the front of RAM and latency: every plan that no other beats in both."""
+    points = api.pareto(
+        model,
+        board,
+        input_mode=input_mode.value,
+        io_int8=io is Io.int8,
+        input_shapes=parse_shapes(input_shape),
+    )
+    if plot is not None:
+        plot_front(plot, f"{model.name} on {board}", points)
+    print_json([asdict(p) for p in points]) if json else show.front(model.name, board, points)
+
+
+quantize.register(app)
 
 
 @app.command("boards")

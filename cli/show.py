@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..api import Compiled, Verified
+from ..api import Compiled, ParetoPoint, Verified
 from ..boards import Board
 from ..emulation.fit import STACK_BYTES, Fit
 from ..emulation.profile import Profile
@@ -94,7 +94,7 @@ def fits(model: str, result: Sequence[Fit]) -> None:
             number(f.code_bytes),
             number(f.flash_bytes),
             "unknown" if f.latency_ms is None else f"~{f.latency_ms:,.1f}",
-            "yes" if f.fits else "no: " + ", ".join(f.missing),
+            ("yes, in stages" if f.stages else "yes") if f.fits else "no: " + ", ".join(f.missing),
         )
         for f in result
     ]
@@ -117,8 +117,40 @@ def fits(model: str, result: Sequence[Fit]) -> None:
         "* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, "
         f"{STACK_BYTES} B of RAM are kept for the stack."
     )
+    for text in dict.fromkeys(_smallest(f) for f in result if f.smallest):
+        print_text(text)
     for advice in dict.fromkeys(f.advice for f in result if f.advice):
         print_text(f"hint: {advice}")
+
+
+def _smallest(f: Fit) -> str:
+    """What the smallest plan of a board's core takes and costs, and which layers limit it."""
+    s = f.smallest
+    assert s is not None
+    first, last = s.layers[0][:40], s.layers[-1][:40]
+    limits = f"layer {first!r}" if len(s.layers) == 1 else f"layers {first!r} to {last!r}"
+    return (
+        f"smallest arena on {f.core}: {number(s.arena_bytes)} B at {s.slowdown:.2f}x the cycles of the"
+        f" fastest plan; limited by {limits}"
+    )
+
+
+def front(model: str, board: str, points: Sequence[ParetoPoint]) -> None:
+    """One line per plan."""
+    base = points[0].cycles if points else 1.0
+    rows = [
+        (
+            number(p.ram_bytes),
+            number(round(p.cycles)),
+            f"{p.cycles / base:.3f}",
+            f"{p.mac_factor:.3f}",
+            ", ".join(f"{a}-{b}{f' in {n} strips' if n > 1 else ''}" for a, b, n in p.stages) or "none",
+        )
+        for p in points
+    ]
+    head = ["arena+state>", "cycles (predicted)>", "x>", "MACs x>", "layers run in stages"]
+    print_table(head, rows, f"{model} on {board}")
+    print_text("compile --max-ram BYTES takes the fastest plan that fits, --goal ram the last.")
 
 
 def boards_table(profiles: Sequence[Board]) -> None:

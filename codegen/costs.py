@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from .. import boards
 from ..ir import Graph, Op
 from ..passes.planner.kernel import Call, Kernel, Pointer, Tensors
-from ..passes.planner.types import Plan
+from ..passes.planner.stages.options import row_cycles
+from ..passes.planner.stages.pieces import row_options, strip
+from ..passes.planner.stages.reach import steps
+from ..passes.planner.types import Plan, Stage
 from .kernels import KERNELS
 
 TABLES = Path(__file__).parent / "costs"
@@ -41,11 +44,14 @@ class CostTable:
     cycle_model: str | None
     kernels: Mapping[tuple[str, str], KernelCost]
 
+    @cached_property
+    def _by_name(self) -> dict[str, KernelCost]:
+        return {name: cost for (name, _), cost in reversed(list(self.kernels.items()))}
+
     def of(self, kernel: Kernel, op: Op, tensors: Tensors) -> float | None:
         """Predicted cost of running `op` by `kernel`, None when it was not measured."""
-        known = self.kernels.get((kernel.name, op.kind()))
-        if known is None:  # the same function called for another operator does the same work
-            known = next((c for (name, _), c in self.kernels.items() if name == kernel.name), None)
+        # the same function called for another operator does the same work
+        known = self.kernels.get((kernel.name, op.kind())) or self._by_name.get(kernel.name)
         work = kernel.work(op, tensors)
         if known is None or not work.keys() <= known.rounds.keys():
             return None
@@ -98,8 +104,30 @@ def predicted(graph: Graph, chosen: Plan, table: CostTable) -> float | None:
         kernel = kernels.get((step.kernel, type(op)))
         if kernel is None or (step.kernel in COPIES and _is_free(chosen, kernel.emit(op, graph.tensors))):
             continue
-        cost = table.of(kernel, op, graph.tensors)
+        stage = chosen.stage_of(op.name)
+        if stage is None:
+            cost = table.of(kernel, op, graph.tensors)
+        else:
+            cost = _staged(graph, stage, op, kernel, table)
         if cost is None:
             return None
         total += cost
+    return total
+
+
+def _staged(graph: Graph, stage: Stage, op: Op, kernel: Kernel, table: CostTable) -> float | None:
+    """Cost of an op in a stage: all its rows, in all strips."""
+    options = row_options(kernel, op, graph.tensors)
+    option = next((o for o in options if o.unit == stage.units[op.name]), None)
+    if option is None:
+        return None
+    shape = graph[op.outputs[0]].shape
+    width = shape[2] if len(shape) == 4 else 1
+    total = 0.0
+    for s in range(stage.passes):
+        run = option.run(strip(op, graph.tensors, stage.columns(op.outputs[0], s, width)))
+        cycles = row_cycles(table, run, steps(op, graph.tensors))
+        if cycles is None:
+            return None
+        total += cycles
     return total

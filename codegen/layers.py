@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from ..ir import Graph, Op
 from ..ir.printer import type_text
 from ..passes.planner.kernel import SCRATCH, STATE_PREFIX, Call, Const, Field, Fill, Kernel, Pointer, RowLoop
-from ..passes.planner.types import Place, Plan, Step
+from ..passes.planner.types import Place, Plan, Stage, Step
 from .constants import ConstantPool, number
 from .names import comment_text, identifier
-from .views import CallView, LayerView, Parameter, arguments, declarations
+from .views import CallView, LayerView, OutputView, Parameter, arguments, declarations
 
 _WIDTH = 96
 
@@ -54,7 +54,7 @@ class Binding:
         return base, f"(const uint8_t *)(const void *){base} + {offset}" if offset else base
 
 
-def _wrapped(text: str) -> tuple[str, ...]:
+def wrapped(text: str) -> tuple[str, ...]:
     """Lines of C text, broken at spaces."""
     return tuple(
         textwrap.wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
@@ -66,10 +66,11 @@ def _pointer(binding: Binding, step: Step, p: Pointer) -> tuple[str, tuple[str, 
     base, expression = binding.address(p.value, step, p.offset)
     const = "" if p.writable else "const "
     definition = f"{const}{p.ctype} *{p.name} = ({const}{p.ctype} *)({const}void *)({expression});"
-    return base, _wrapped(definition)
+    return base, wrapped(definition)
 
 
-def _field(binding: Binding, layer: int, label: str, field: Field) -> str:
+def field_text(binding: Binding, layer: int, label: str, field: Field) -> str:
+    """C expression of a field of a parameter block."""
     if isinstance(field, Const):
         return binding.pool.add(field, f"w{layer:02}_{identifier(field.name)}", f"{field.name} of {label}")
     if isinstance(field, Fill):
@@ -79,22 +80,27 @@ def _field(binding: Binding, layer: int, label: str, field: Field) -> str:
     return field if isinstance(field, str) else number(field, "int32_t")
 
 
+def pad_text(binding: Binding, pad: Fill | None) -> str:
+    """C expression of a padded row."""
+    return binding.pool.add_fill(pad) if pad else "NULL"
+
+
 def _rows(binding: Binding, rows: RowLoop, itemsize: int) -> tuple[str, ...]:
     """The lines that set up the row pointers of output row `oy`, and how many rows are left from there."""
     first = "oy" if rows.stride == 1 else f"oy * {rows.stride}"
     if rows.pad_top:
         first += f" - {rows.pad_top}"
-    pad = binding.pool.add_fill(rows.pad) if rows.pad else "NULL"
+    pad = pad_text(binding, rows.pad)
     pitch_bytes = rows.pitch * itemsize
     call = f"pl_rows(rows, {rows.taps}, x, {pitch_bytes}, {first}, {rows.dilation}, {rows.height}, {pad});"
     left = f"{rows.out_rows} - oy < {rows.block} ? {rows.out_rows} - oy : {rows.block}"
-    return (*((f"const int32_t n = {left};",) if rows.block > 1 else ()), *_wrapped(call))
+    return (*((f"const int32_t n = {left};",) if rows.block > 1 else ()), *wrapped(call))
 
 
 def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> tuple[set[str], CallView]:
     pairs = [_pointer(binding, step, p) for p in call.pointers]
     struct, loop = call.struct, call.rows
-    fields = tuple((n, _field(binding, layer, label, f)) for n, f in struct.fields) if struct else ()
+    fields = tuple((n, field_text(binding, layer, label, f)) for n, f in struct.fields) if struct else ()
     args = [number(a, "float") if isinstance(a, float) else str(a) for a in call.args]
     rows: tuple[str, ...] = ()
     if loop:
@@ -104,12 +110,12 @@ def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> t
     view = CallView(
         pointers=tuple(line for _, lines in pairs for line in lines),
         struct_type=struct.ctype if struct else "",
-        struct_fields=fields,
+        structs=(fields,) if struct else (),
         taps=loop.taps if loop else 0,
         out_rows=loop.out_rows if loop else 0,
         row_step="oy++" if not loop or loop.block == 1 else f"oy += {loop.block}",
         rows=rows,
-        call=_wrapped(f"{call.function}({', '.join(args)});"),
+        call=wrapped(f"{call.function}({', '.join(args)});"),
     )
     return {base for base, _ in pairs}, view
 
@@ -124,7 +130,10 @@ def _is_free(binding: Binding, step: Step, call: Call) -> bool:
     return same_buffer and a.region != "const" and a.offset + x.offset == b.offset + y.offset
 
 
-def _banner(binding: Binding, op: Op, step: Step, layer: int, total: int) -> tuple[str, ...]:
+def layer_banner(
+    binding: Binding, op: Op, step: Step, layer: int, total: int, stage: Stage | None = None
+) -> tuple[str, ...]:
+    """Lines that say what a layer reads and makes where, and at what cost."""
     graph = binding.graph
     title = f'layer {layer}/{total}  {op.kind()} "{comment_text(op.name)}"'
     lines = [title, f"  from {comment_text(graph.label(op))}"]
@@ -132,7 +141,8 @@ def _banner(binding: Binding, op: Op, step: Step, layer: int, total: int) -> tup
         if not graph[name].constant:
             place = binding.place(name, step)
             role = "y" if name in op.outputs else "x"
-            where = f"{type_text(graph[name])}  {place.region}+{place.offset}"
+            ring = f", ring of {stage.rings[name]} rows" if stage and name in stage.rings else ""
+            where = f"{type_text(graph[name])}  {place.region}+{place.offset}{ring}"
             lines.append(f'  {role}  {where}  "{comment_text(name, 40)}"')
     read = sum(graph[x].size_bytes for x in op.inputs)
     written = sum(graph[y].size_bytes for y in op.outputs)
@@ -140,22 +150,7 @@ def _banner(binding: Binding, op: Op, step: Step, layer: int, total: int) -> tup
     return tuple(lines)
 
 
-def layer_views(
-    binding: Binding,
-    kernels: Mapping[tuple[str, type[Op]], Kernel],
-    parameters: tuple[Parameter, ...],
-) -> tuple[LayerView, ...]:
-    """One view per step that has work to do; steps made free by the plan have no function.
-
-    parameters   all buffers in the order in which `run` passes them
-    """
-    ops = {op.name: op for op in binding.graph.ops}
-    steps = enumerate(binding.plan.steps, 1)
-    views = (_layer(binding, ops[step.op], n, step, kernels, parameters) for n, step in steps)
-    return tuple(v for v in views if v.calls)
-
-
-def _layer(
+def whole_layer(
     binding: Binding,
     op: Op,
     layer: int,
@@ -163,6 +158,10 @@ def _layer(
     kernels: Mapping[tuple[str, type[Op]], Kernel],
     parameters: tuple[Parameter, ...],
 ) -> LayerView:
+    """The function that runs a whole op; without calls where the plan left nothing to do.
+
+    parameters   all buffers in the order in which `run` passes them
+    """
     graph = binding.graph
     calls = [
         _call(binding, step, layer, comment_text(op.name), call)
@@ -174,9 +173,9 @@ def _layer(
     return LayerView(
         number=layer,
         symbol=f"{binding.prefix}_layer_{layer:02}_{identifier(op.name, op.kind(), 32)}",
-        banner=_banner(binding, op, step, layer, len(binding.plan.steps)),
+        banner=layer_banner(binding, op, step, layer, len(binding.plan.steps)),
         parameters=declarations(buffers),
         arguments=arguments(buffers),
         calls=tuple(view for _, view in calls),
-        outputs=tuple((binding.address(y, step)[1], graph[y].size_bytes, y) for y in op.outputs),
+        outputs=tuple(OutputView(binding.address(y, step)[1], graph[y].size_bytes, y) for y in op.outputs),
     )

@@ -13,9 +13,10 @@ from ..passes.planner.types import Plan
 from .constants import ConstantPool, number
 from .kernels import KERNELS
 from .kernels_header import RUNTIME, kernels_text
-from .layers import Binding, layer_views
+from .layers import Binding
 from .names import comment_text, identifier, markdown_code, unique
 from .selftest import SelfTest
+from .stages import program
 from .views import LibraryView, Parameter, PortView, StateView
 
 ALIGNMENT = 16
@@ -130,7 +131,7 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
     extern = _extern_names(graph, plan)
     binding = Binding(graph, plan, pool, name, extern)
     parameters = _parameters(graph, extern)
-    layers = layer_views(binding, _KERNELS, parameters)
+    layers, runs = program(binding, _KERNELS, parameters)
     inputs, outputs = _ports("input", graph.inputs, binding), _ports("output", graph.outputs, binding)
     states = _states(graph, plan, pool)
     ops = {op.name: op for op in graph.ops}
@@ -151,6 +152,7 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
         inputs=inputs,
         outputs=outputs,
         layers=layers,
+        runs=runs,
         arrays=arrays,
         states=states,
         system_headers=tuple(system),

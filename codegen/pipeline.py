@@ -6,19 +6,24 @@ import hashlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from .. import __version__, boards
 from ..boards import Board
-from ..frontend import load
+from ..errors import UserError
+from ..frontend import load, portable_model
 from ..ir import Graph, verify
 from ..ir.ops.reshape import Reshape
 from ..passes import run_passes
+from ..passes.fuse_qdq import fuse_qdq
 from ..passes.io_int8 import io_int8
 from ..passes.planner import Choice, Goal, check, plan
 from ..passes.planner.demand import InputMode
+from ..passes.planner.front import Front
 from ..passes.planner.types import Plan
 from ..passes.rewrite import fresh_name
+from ..passes.streaming import StreamReport, axis_of, convert
 from . import costs
 from .kernels import KERNELS
 from .library import Origin, build_view, port_stems, render
@@ -36,12 +41,15 @@ class Options:
 
     board         profile name or path of a profile
     name          stem of every C name; None: from the file name
-    input_mode    "arena", or "extern": run() takes const pointers to inputs that are never written
+    input_mode    "arena"; "extern": run() takes const pointers to inputs that are never written; "rows": the
+                  caller gives the rows of the input one by one
     io_int8       strip quantize and dequantize at the boundary
     input_shapes  overrides by input name
     goal          what kernels are chosen for
     max_ram, max_flash   bytes to stay within, beside the board's own memories
+    stream_axis   "time" or a dimension: run() takes `hop` new frames per call; max_state: bytes to keep
     layer_code_bytes     flash left for each layer's own code and parameters when kernels are chosen
+    reserved_ram_bytes   RAM left for a deeper stack than is counted as free
     """
 
     board: str
@@ -52,7 +60,11 @@ class Options:
     goal: Goal = "balanced"
     max_ram: int | None = None
     max_flash: int | None = None
+    stream_axis: str | None = None
+    hop: int = 1
+    max_state: int | None = None
     layer_code_bytes: int = 0
+    reserved_ram_bytes: int = 0
 
     def command(self, model: str) -> str:
         """The command line that makes the library, without paths."""
@@ -63,16 +75,41 @@ class Options:
         parts += ["--goal", self.goal] if self.goal != "balanced" else []
         parts += ["--max-ram", str(self.max_ram)] if self.max_ram is not None else []
         parts += ["--max-flash", str(self.max_flash)] if self.max_flash is not None else []
+        parts += ["--stream-axis", self.stream_axis] if self.stream_axis is not None else []
+        parts += ["--hop", str(self.hop)] if self.hop != 1 else []
+        parts += ["--max-state", str(self.max_state)] if self.max_state is not None else []
         for name, shape in self.input_shapes.items():
             parts += ["--input-shape", f"{name}={','.join(map(str, shape))}"]
         return shlex.join(parts)
+
+
+def fed_by_rows(graph: Graph) -> Graph:
+    """A first op takes the input, whose rows the caller gives one by one.
+
+    Ensures: outputs bit-identical. Raises UserError where the input has no rows.
+    """
+    shapes = [graph[x].shape for x in graph.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] < 2:
+        raise UserError(
+            f"{graph.source or graph.name} cannot be fed by rows",
+            found=", ".join(str(list(s)) for s in shapes),
+            accepted="one input [1,H,W,C] of at least two rows",
+            hint="--input extern keeps inputs out of the arena, too",
+        )
+    x = graph[graph.inputs[0]]
+    y = fresh_name(graph, f"rows of {x.name}")
+    feed = Reshape(y, x.name, y, x.shape)
+    return graph.rewritten(
+        [feed, *(op.renamed({x.name: y}) for op in graph.ops)], [replace(x, name=y)], graph.outputs
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A model behind all graph passes: everything that does not depend on the board.
 
-    imported is what the file says, graph what the C computes.
+    imported is what the file says, graph what the C computes; streaming says what differs when that is
+    given new frames only.
     """
 
     imported: Graph
@@ -81,11 +118,12 @@ class Prepared:
     model: bytes
     model_name: str
     options: Options
+    streaming: StreamReport | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """A compiled model: `graph` is what the C computes, `imported` what the file says."""
+    """A compiled model: `graph` is what the C computes, `imported` what the file says, as in Prepared."""
 
     imported: Graph
     graph: Graph
@@ -95,19 +133,29 @@ class Library:
     model: bytes
     model_name: str
     options: Options
+    streaming: StreamReport | None = None
 
 
 def load_graph(model: Path, options: Options) -> Graph:
     """The imported graph, named as the library will be."""
-    graph = load(model, options.input_shapes)
+    graph = fuse_qdq(load(model, options.input_shapes))
     return replace(graph, name=library_name(options.name or model.stem))
 
 
 def lower_graph(graph: Graph, options: Options, verify_between: bool = False) -> Graph:
     """All graph passes, and what the options ask of inputs and outputs."""
+    return _lowered(graph, options, verify_between)[0]
+
+
+def _lowered(graph: Graph, options: Options, verify_between: bool) -> tuple[Graph, StreamReport | None]:
     stripped = io_int8(graph) if options.io_int8 else graph
-    lowered = run_passes(stripped, verify_between=verify_between)
-    return verify(copy_returned_inputs(lowered) if options.input_mode == "extern" else lowered)
+    lowered, report = run_passes(stripped, verify_between=verify_between), None
+    if options.stream_axis is not None:
+        streamed = convert(lowered, axis_of(options.stream_axis), options.hop, options.max_state)
+        lowered, report = streamed.graph, streamed.report
+    if options.input_mode != "arena":
+        lowered = copy_returned_inputs(lowered)
+    return verify(fed_by_rows(lowered) if options.input_mode == "rows" else lowered), report
 
 
 def copy_returned_inputs(graph: Graph) -> Graph:
@@ -126,16 +174,21 @@ def copy_returned_inputs(graph: Graph) -> Graph:
 def prepare(model: Path, options: Options, verify_between: bool = False) -> Prepared:
     """Import `model` and run the graph passes. Raises UserError for anything wrong with the model."""
     imported = load_graph(model, options)
-    graph = lower_graph(imported, options, verify_between)
+    graph, report = _lowered(imported, options, verify_between)
     answers = known_answers(graph, port_stems("output", graph.outputs))
-    return Prepared(imported, graph, answers, model.read_bytes(), model.name, options)
+    return Prepared(imported, graph, answers, portable_model(model), model.name, options, report)
 
 
-def generate(prepared: Prepared, board: Board, verify_plan: bool = False) -> Library:
-    """Plan and write the library for `board`. Raises UnsupportedModel for ops that no kernel accepts."""
+def generate(
+    prepared: Prepared, board: Board, verify_plan: bool = False, stored: Plan | None = None
+) -> Library:
+    """Plan and write the library for `board`, or write it as the plan `stored` says.
+
+    Raises UnsupportedModel for ops that no kernel accepts, PlanError when `stored` is wrong.
+    """
     graph, options = prepared.graph, prepared.options
-    chosen = _plan(graph, board, options)
-    if verify_plan:
+    chosen = stored or make_plan(graph, board, options)
+    if verify_plan or stored:
         check(graph, chosen, KERNELS)
     origin = Origin(
         version=__version__,
@@ -146,31 +199,75 @@ def generate(prepared: Prepared, board: Board, verify_plan: bool = False) -> Lib
     )
     view = build_view(graph, chosen, origin, prepared.answers)
     return Library(
-        prepared.imported, graph, chosen, view, render(view), prepared.model, prepared.model_name, options
+        prepared.imported,
+        graph,
+        chosen,
+        view,
+        render(view),
+        prepared.model,
+        prepared.model_name,
+        options,
+        prepared.streaming,
     )
 
 
-def _plan(graph: Graph, board: Board, options: Options) -> Plan:
-    """The plan for the goal; the one with the least scratch memory where that does not fit the RAM."""
+def room(board: Board, options: Options) -> int:
+    """Bytes that arena and state may take together."""
+    for_arena = board.sram_bytes - STACK_BYTES
+    return max(0, min(for_arena, options.max_ram or for_arena) - options.reserved_ram_bytes)
+
+
+def choice_of(graph: Graph, board: Board, options: Options) -> Choice:
+    """How kernels are chosen, as the options say."""
     flash = min(board.flash_bytes, options.max_flash or board.flash_bytes)
-    room = max(0, flash - options.layer_code_bytes * len(graph.ops))
-    room_for_arena = board.sram_bytes - STACK_BYTES
-    ram = min(room_for_arena, options.max_ram or room_for_arena)
-
-    def planned(goal: Goal) -> Plan:
-        choice = Choice(goal, costs.load(board.core), room)
-        return plan(graph, board.isa, KERNELS, input_mode=options.input_mode, choice=choice)
-
-    chosen = planned(options.goal)
-    if options.goal in ("balanced", "latency") and chosen.arena_bytes + chosen.state_bytes > ram:
-        return min(chosen, planned("ram"), key=lambda p: p.arena_bytes)
-    return chosen
+    left = max(0, flash - options.layer_code_bytes * len(graph.ops))
+    return Choice(options.goal, costs.load(board.core), left)
 
 
-def build_library(model: Path, options: Options, verify_between: bool = False) -> Library:
+def front(graph: Graph, board: Board, options: Options) -> Front:
+    """All plans of a graph for a board, from the fastest to the one of the smallest arena."""
+    choice = choice_of(graph, board, options)
+    goal: Goal = "balanced" if choice.goal == "ram" else choice.goal
+    return _front(graph, board.isa, board.core, goal, choice.flash_bytes, options.input_mode)
+
+
+@lru_cache(maxsize=8)
+def _front(
+    graph: Graph,
+    isa: frozenset[str],
+    core: str,
+    goal: Goal,
+    flash_bytes: int | None,
+    input_mode: InputMode,
+) -> Front:
+    """The search takes long, and a library may be planned again when its code and stack are known."""
+    choice = Choice(goal, costs.load(core), flash_bytes)
+    return Front(graph, isa, KERNELS, input_mode=input_mode, choice=choice)
+
+
+def make_plan(graph: Graph, board: Board, options: Options) -> Plan:
+    """The plan for the goal: every op whole where that fits the RAM; else the fastest that fits, in stages.
+
+    The smallest there is where none fits, or where that is the goal.
+    """
+    limit = room(board, options)
+    if options.goal != "ram" and options.input_mode != "rows":
+        choice = choice_of(graph, board, options)
+        whole = plan(graph, board.isa, KERNELS, input_mode=options.input_mode, choice=choice)
+        if whole.arena_bytes + whole.state_bytes <= limit:
+            return whole
+    found = front(graph, board, options)
+    point = None if options.goal == "ram" else found.fastest_within(limit)
+    return (point or found.smallest()).plan
+
+
+def build_library(
+    model: Path, options: Options, verify_between: bool = False, stored: Plan | None = None
+) -> Library:
     """Compile `model`; `verify_between` also checks the IR between passes and replays the plan.
 
-    Raises UserError for anything wrong with the model or the options.
+    stored   the plan of a library that was compiled before
+    Raises UserError for anything wrong with the model or the options, PlanError for a wrong `stored`.
     """
     board = boards.load(options.board)
-    return generate(prepare(model, options, verify_between), board, verify_between)
+    return generate(prepare(model, options, verify_between), board, verify_between, stored)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .constants import Array
 from .selftest import SelfTest
 
@@ -35,7 +37,9 @@ class CallView:
     """One kernel call in a layer function.
 
     pointers       variable definitions in front of it, without indentation, as lines
-    struct_type    type of the parameter block `p`, "" for none; struct_fields are (name, C expression)
+    struct_type    type of the parameter block `p`, "" for none; `structs` holds its (name, C expression)
+                   fields, once, or for every strip of a stage
+    tables         (name, values) of what else differs between the strips of a stage
     rows           lines that set up the row pointers of one output row or block of rows, none without a
                    row loop; row_step goes on to the next
     call           lines of the call itself
@@ -43,12 +47,38 @@ class CallView:
 
     pointers: tuple[str, ...]
     struct_type: str
-    struct_fields: tuple[tuple[str, str], ...]
+    structs: tuple[tuple[tuple[str, str], ...], ...]
     taps: int
     out_rows: int
     row_step: str
     rows: tuple[str, ...]
     call: tuple[str, ...]
+    tables: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class OutputView:
+    """An output of a layer: where it is, "" for layers of a stage, which make it piece by piece.
+
+    rows, strips   how many rows a stage computes of it, and the columns [start, end) of each strip, in order
+    upwards        rows per call where the last rows are computed first, else 0
+    """
+
+    expression: str
+    size_bytes: int
+    value: str
+    rows: int = 0
+    strips: tuple[tuple[int, int], ...] = ()
+    upwards: int = 0
+
+    def computed(self, value: np.ndarray) -> bytes:
+        """The bytes the layer makes, in the order in which it does."""
+        if not self.strips or value.ndim != 4 or value.shape[1] == 1:
+            return value.tobytes()
+        if self.upwards:
+            starts = range(self.rows - self.upwards, -1, -self.upwards)
+            return b"".join(value[:, r : r + self.upwards].tobytes() for r in starts)
+        return b"".join(value[:, : self.rows, a:b].tobytes() for a, b in self.strips)
 
 
 @dataclass(frozen=True)
@@ -56,7 +86,7 @@ class LayerView:
     """One layer function: `number` counts steps of the plan from 1, `kernel` is that step's.
 
     parameters, arguments   the buffers it uses: arena, state, extern inputs
-    outputs                 (C expression, bytes, value name) of each output
+    in_stage                it is called by a stage, for some rows at a time
     """
 
     number: int
@@ -65,7 +95,64 @@ class LayerView:
     parameters: str
     arguments: str
     calls: tuple[CallView, ...]
-    outputs: tuple[tuple[str, int, str], ...]
+    outputs: tuple[OutputView, ...]
+    in_stage: bool = False
+
+
+@dataclass(frozen=True)
+class TickView:
+    """One layer in the loop of a stage.
+
+    condition, call   lines: when it is called and how; then the hook is given `done` (address, bytes) of
+                      layer `number`, and `advance` counts the rows
+    """
+
+    condition: tuple[str, ...]
+    call: tuple[str, ...]
+    number: int
+    done: tuple[str, str]
+    advance: str
+
+
+@dataclass(frozen=True)
+class FeedView:
+    """How the caller gives the rows of an input to the first stage.
+
+    stem, ctype   of the input; rows of `row_elements` elements
+    counters      C expression of the memory that holds the counts of rows done between calls
+    """
+
+    stem: str
+    ctype: str
+    rows: int
+    row_elements: int
+    counters: str
+
+
+@dataclass(frozen=True)
+class StageView:
+    """The function that runs layers in turn, a few rows each.
+
+    counters   variables that count the rows done of each layer
+    passes     strips of columns, 0 where rows are whole
+    running    C condition: some layer is not done
+    feed       the first layer takes rows from the caller
+    """
+
+    symbol: str
+    banner: tuple[str, ...]
+    parameters: str
+    arguments: str
+    counters: tuple[str, ...]
+    passes: int
+    running: str
+    ticks: tuple[TickView, ...]
+    feed: FeedView | None = None
+
+    @property
+    def outputs(self) -> tuple[OutputView, ...]:
+        """None: the layers tell of their outputs row by row."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +200,7 @@ class StateView:
 
 @dataclass(frozen=True)
 class LibraryView:
-    """Everything the templates of one library need."""
+    """Everything the templates of one library need; `runs` is what run() calls, in order."""
 
     name: str
     macro: str
@@ -128,6 +215,7 @@ class LibraryView:
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
     layers: tuple[LayerView, ...]
+    runs: tuple[LayerView | StageView, ...]
     arrays: tuple[Array, ...]
     states: tuple[StateView, ...]
     system_headers: tuple[str, ...]
@@ -136,6 +224,15 @@ class LibraryView:
     selftest: SelfTest
     macs: int
     weight_bytes: int
+
+    @property
+    def stages(self) -> tuple[StageView, ...]:
+        return tuple(r for r in self.runs if isinstance(r, StageView))
+
+    @property
+    def feed(self) -> FeedView | None:
+        """How rows of the input are given, where they are."""
+        return self.stages[0].feed if self.stages else None
 
     @property
     def run_parameters(self) -> str:

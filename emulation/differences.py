@@ -8,9 +8,14 @@ from ..codegen.selftest import FLOAT_TOLERANCE
 from ..ir import DType, Graph
 from ..ir.ops.concat import Concat
 from ..ir.ops.dequantize import Dequantize
+from ..ir.ops.expand import Expand
+from ..ir.ops.gather import Gather
+from ..ir.ops.gather_elements import GatherElements
+from ..ir.ops.gather_nd import GatherND
 from ..ir.ops.max_pool2d import MaxPool2D
 from ..ir.ops.maximum import Maximum
 from ..ir.ops.minimum import Minimum
+from ..ir.ops.one_hot import OneHot
 from ..ir.ops.pad import Pad
 from ..ir.ops.read_state import ReadState
 from ..ir.ops.relu import Relu
@@ -18,7 +23,10 @@ from ..ir.ops.reshape import Reshape
 from ..ir.ops.resize_nearest import ResizeNearest
 from ..ir.ops.slice import Slice
 from ..ir.ops.split import Split
+from ..ir.ops.tile import Tile
+from ..ir.ops.top_k import TopK
 from ..ir.ops.transpose import Transpose
+from ..ir.ops.where import Where
 from ..ir.ops.write_state import WriteState
 from ..passes.planner.kernel import STATE_PREFIX
 
@@ -26,9 +34,14 @@ from ..passes.planner.kernel import STATE_PREFIX
 _EXACT = (
     Concat,
     Dequantize,
+    Expand,
+    Gather,
+    GatherElements,
+    GatherND,
     MaxPool2D,
     Maximum,
     Minimum,
+    OneHot,
     Pad,
     ReadState,
     Relu,
@@ -36,7 +49,10 @@ _EXACT = (
     ResizeNearest,
     Slice,
     Split,
+    Tile,
+    TopK,
     Transpose,
+    Where,
 )
 
 

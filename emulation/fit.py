@@ -8,9 +8,22 @@ from pathlib import Path
 from .. import boards
 from ..boards import Board
 from ..codegen import costs
-from ..codegen.pipeline import STACK_BYTES, Library, Options, generate, prepare
+from ..codegen.pipeline import STACK_BYTES, Library, Options, Prepared, front, generate, prepare
 from ..errors import UserError
 from .footprint import Footprint, code_bytes, figures
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """The plan with the smallest arena.
+
+    slowdown   its predicted cycles over those of the fastest plan
+    layers     names of the layers that keep it from being smaller: they run together, or one alone
+    """
+
+    arena_bytes: int
+    slowdown: float
+    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,8 @@ class Fit:
                      `latency_source` says which cycle model they rest on
     missing          what is exceeded by how many bytes; empty when the model fits
     advice           what would make it fit
+    stages           runs of layers executed row by row; 0 where every layer runs whole
+    smallest         the plan of the smallest arena; None where whole layers fit and nobody looked for it
     """
 
     board: str
@@ -38,6 +53,8 @@ class Fit:
     latency_source: str
     missing: tuple[str, ...]
     advice: str
+    stages: int = 0
+    smallest: Smallest | None = None
 
     @property
     def fits(self) -> bool:
@@ -55,11 +72,20 @@ def fit_model(model: Path, names: tuple[str, ...], options: Options) -> tuple[Fi
             library = generate(prepared, _roomy(board))
             fastest[key] = library, code_bytes(library, board)
         fit = _fit(board, *fastest[key])
-        if not fit.fits:  # the fastest plan; there may be a smaller one
+        if not fit.fits:  # whole layers do not; there may be a smaller plan
             library = generate(prepared, board)
-            fit = _fit(board, library, code_bytes(library, board))
+            fit = replace(
+                _fit(board, library, code_bytes(library, board)), smallest=_smallest(prepared, board)
+            )
         result.append(fit)
     return tuple(result)
+
+
+def _smallest(prepared: Prepared, board: Board) -> Smallest:
+    """The other end of the front."""
+    found = front(prepared.graph, board, prepared.options)
+    point, cycles = found.smallest(), sum(s.cycles for s in found.ways[0])
+    return Smallest(point.plan.arena_bytes, point.cycles / cycles if cycles else 1.0, found.limit())
 
 
 def _roomy(board: Board) -> Board:
@@ -91,6 +117,7 @@ def _fit(board: Board, library: Library, code: int | None) -> Fit:
         latency_source=source,
         missing=tuple(missing),
         advice=_advice(board, library) if missing else "",
+        stages=len(plan.stages),
     )
 
 

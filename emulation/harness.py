@@ -47,9 +47,9 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What one run computed: CRC-32 by value name (layers), by state name, and whole outputs by name."""
+    """What one run computed: CRC-32 by number of the layer, by state name, and whole outputs by name."""
 
-    layers: Mapping[str, int]
+    layers: Mapping[int, int]
     states: Mapping[str, int]
     outputs: Inputs
 
@@ -149,9 +149,9 @@ def execute(
 def _samples(program: Program, data: bytes, count: int, checks: bool) -> tuple[Sample, ...]:
     """What the harness wrote. Raises UserError when that is not what its library should have."""
     view, graph = program.view, program.graph
-    values = [v for layer in view.layers for _, _, v in layer.outputs] if checks and program.hooked else []
+    layers = [layer.number for layer in view.layers] if checks and program.hooked else []
     states = [s.name for s in graph.states] if checks else []
-    record = 4 * (len(values) + len(states)) + sum(graph[y].size_bytes for y in graph.outputs)
+    record = 4 * (len(layers) + len(states)) + sum(graph[y].size_bytes for y in graph.outputs)
     if len(data) != count * record + 8:
         raise UserError(
             f"{view.name}: the library does not run the layers it was compiled with",
@@ -160,16 +160,16 @@ def _samples(program: Program, data: bytes, count: int, checks: bool) -> tuple[S
             hint="compile the model again",
             exit_code=1,
         )
-    return tuple(_sample(graph, values, states, data[i * record : (i + 1) * record]) for i in range(count))
+    return tuple(_sample(graph, layers, states, data[i * record : (i + 1) * record]) for i in range(count))
 
 
-def _sample(graph: Graph, values: Sequence[str], states: Sequence[str], record: bytes) -> Sample:
-    crcs = struct.unpack_from(f"<{len(values) + len(states)}I", record)
+def _sample(graph: Graph, layers: Sequence[int], states: Sequence[str], record: bytes) -> Sample:
+    crcs = struct.unpack_from(f"<{len(layers) + len(states)}I", record)
     at = 4 * len(crcs)
     outputs = {}
     for name in graph.outputs:
         t = graph[name]
         outputs[name] = np.frombuffer(record, t.dtype.numpy, t.elements, at).reshape(t.shape)
         at += t.size_bytes
-    layers = dict(zip(values, crcs[: len(values)], strict=True))
-    return Sample(layers, dict(zip(states, crcs[len(values) :], strict=True)), outputs)
+    made = dict(zip(layers, crcs[: len(layers)], strict=True))
+    return Sample(made, dict(zip(states, crcs[len(layers) :], strict=True)), outputs)

@@ -106,11 +106,24 @@ def _profile(
         source=outcome.counts.source,
         stack_measured_bytes=outcome.stack_bytes,
         layers=tuple(
-            _layer(library, layers[a.address & ~1], _spent(a, b), total)
-            for a, b in pairwise(window[1:])
-            if layers
+            _layer(library, layer, spent, total) for layer, spent in _by_layer(window[1:], layers).items()
         ),
     )
+
+
+def _by_layer(
+    window: Sequence[Snapshot], layers: Mapping[int, LayerView]
+) -> dict[LayerView, tuple[int, int | None]]:
+    """What was spent from each entry of a layer's function to the next snapshot; those of stages are entered
+    again and again, and bear the cost of the loop that calls them."""
+    found: dict[LayerView, tuple[int, int | None]] = {}
+    for a, b in pairwise(window) if layers else ():
+        layer = layers[a.address & ~1]
+        instructions, cycles = _spent(a, b)
+        before = found.get(layer, (0, None if cycles is None else 0))
+        more = None if cycles is None or before[1] is None else before[1] + cycles
+        found[layer] = before[0] + instructions, more
+    return dict(sorted(found.items(), key=lambda item: item[0].number))
 
 
 Spent = tuple[int, int | None]

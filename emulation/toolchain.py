@@ -102,13 +102,20 @@ def find(core: str) -> Toolchain:
 
 
 def cpu_flags(core: str, features: frozenset[str]) -> tuple[str, ...]:
-    """Compiler flags that select `core` with the ISA `features` of boards.Board."""
+    """Compiler flags that select `core` with the ISA `features` of boards.Board.
+
+    Without "unaligned" no access to several bytes is emitted for an address that may not be aligned. That
+    holds for our code; newlib's memcpy for cores from the Cortex-M3 on is built to make such accesses.
+    """
     if not is_arm(core):
         march, mabi, _ = _RISCV_ISAS[core]
-        return (f"-march={march}", f"-mabi={mabi}", "-mcmodel=medany")
+        strict = () if "unaligned" in features else ("-mstrict-align",)
+        return (f"-march={march}", f"-mabi={mabi}", "-mcmodel=medany", *strict)
     cpu = _ARM_CPUS[core] + _arm_extensions(core, features)
+    # gcc lets cores from the Cortex-M3 on access words at any address, which a board may trap
+    strict = () if "unaligned" in features else ("-mno-unaligned-access",)
     # inline assembly of Cortex-M0 builds would otherwise be read in the old divided syntax
-    return (f"-mcpu={cpu}", "-mthumb", "-masm-syntax-unified", *_fpu(core, features))
+    return (f"-mcpu={cpu}", "-mthumb", "-masm-syntax-unified", *_fpu(core, features), *strict)
 
 
 def link_flags(core: str, features: frozenset[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from ..ir import DType, Graph, State
 from ..ir.ops.read_state import ReadState
 from ..ir.ops.svdf import Svdf
 from ..ir.ops.write_state import WriteState
+from ..ir.rounding import Rounding
 from .tflite_ops import CODE, WRITERS, OpWriter, write_svdf
 from .tflite_writer import TYPE_CODES, OutOp, OutSubgraph, OutTensor, serialise
 
@@ -22,8 +23,12 @@ def to_tflite(graph: Graph) -> bytes:
     variable tensor.
 
     Raises UserError for what TensorFlow Lite cannot express: other paddings of pooling, lookup
-    tables, an SVDF state that does not start at zero.
+    tables, an SVDF state that does not start at zero, ONNX's rounding.
     """
+    if rounded := [op.name for op in graph.ops if getattr(op, "rounding", Rounding.TFLITE_DOUBLE).onnx]:
+        rule = "TensorFlow Lite rounds quantized results another way than ONNX"
+        what = f"{graph.source or graph.name}: cannot be written as .tflite"
+        raise UserError(what, rule=rule, found=rounded[0])
     main, init = OutSubgraph(), OutSubgraph()
     writer = OpWriter(graph, main)
     main.inputs = tuple(writer.value(name) for name in graph.inputs)

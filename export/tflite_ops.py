@@ -21,6 +21,7 @@ from ..ir.ops.fully_connected import FullyConnected
 from ..ir.ops.hard_swish import HardSwish
 from ..ir.ops.leaky_relu import LeakyRelu
 from ..ir.ops.logistic import Logistic
+from ..ir.ops.matmul import MatMul
 from ..ir.ops.max_pool2d import MaxPool2D
 from ..ir.ops.maximum import Maximum
 from ..ir.ops.mean import Mean
@@ -159,8 +160,15 @@ def _fully_connected(w: OpWriter, op: FullyConnected) -> None:
     w.emit(CODE.FULLY_CONNECTED, inputs, (op.y,), "FullyConnectedOptions", **fields)
 
 
+def _matmul(w: OpWriter, op: MatMul) -> None:
+    inputs, fields = [w.value(op.a), w.value(op.b)], {"AdjX": op.transpose_a, "AdjY": op.transpose_b}
+    w.emit(CODE.BATCH_MATMUL, inputs, (op.y,), "BatchMatMulOptions", **fields)
+
+
 def _transpose_conv(w: OpWriter, op: TransposeConv) -> None:
     """Only the top and left padding count; SAME is seen from the output's side."""
+    if op.window.dilation != (1, 1) or op.groups(w.graph.tensors) != 1:
+        raise w.cannot(op, f"dilation {op.window.dilation}, {op.groups(w.graph.tensors)} groups")
     before = tuple(pair[0] for pair in op.window.padding)
     same = (
         same_padding(n, k, s)[0]
@@ -178,6 +186,8 @@ def _transpose_conv(w: OpWriter, op: TransposeConv) -> None:
 
 
 def _pool(w: OpWriter, op: MaxPool2D | AveragePool2D) -> None:
+    if op.window.dilation != (1, 1):
+        raise w.cannot(op, f"dilation {op.window.dilation}")
     same = _is_same(op.window, w.graph[op.x].shape[1:3])
     if op.window.padded and not same:
         raise w.cannot(op, f"padding {op.window.padding} is neither SAME nor VALID")
@@ -228,6 +238,8 @@ def _prelu(w: OpWriter, op: PRelu) -> None:
 
 
 def _softmax(w: OpWriter, op: Softmax) -> None:
+    if op.axis != -1 or op.log:
+        raise w.cannot(op, f"axis {op.axis}, log {op.log}")
     w.emit(CODE.SOFTMAX, [w.value(op.x)], (op.y,), "SoftmaxOptions", Beta=op.beta)
 
 
@@ -313,6 +325,7 @@ WRITERS: Mapping[type[Op], Callable[[OpWriter, Any], None]] = {
     HardSwish: _unary(CODE.HARD_SWISH, "HardSwishOptions"),
     LeakyRelu: _leaky_relu,
     Logistic: _unary(CODE.LOGISTIC),
+    MatMul: _matmul,
     MaxPool2D: _pool,
     Maximum: _extremum,
     Mean: _mean,

@@ -9,16 +9,24 @@ from ..errors import UserError
 from ..ir import Graph
 from .tflite import IDENTIFIER, import_tflite, value_names
 
-__all__ = ["MAX_FILE_BYTES", "import_tflite", "load", "load_tflite", "read_model_file", "value_names"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "import_tflite",
+    "load",
+    "load_tflite",
+    "portable_model",
+    "read_model_file",
+    "value_names",
+]
 
 MAX_FILE_BYTES = 1 << 32
 """Larger files are refused before they are read."""
 
-_ACCEPTED = "a .tflite file"
+_ACCEPTED = "a .tflite or .onnx file"
 _OTHER_FORMATS = (
     (b"\x89HDF\r\n", "a Keras or HDF5 file", "convert it with tf.lite.TFLiteConverter"),
-    (b"PK\x03\x04", "a zip archive (.keras, .pt, ...)", "export the model to .tflite"),
-    (b"\x80", "a Python pickle", "export the model to .tflite; pickles are never opened"),
+    (b"PK\x03\x04", "a zip archive (.keras, .pt, ...)", "export the model to .tflite or .onnx"),
+    (b"\x80", "a Python pickle", "export the model to .tflite or .onnx; pickles are never opened"),
 )
 
 
@@ -33,6 +41,10 @@ def load(path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = 
     data = read_model_file(path)
     if data[4:8] == IDENTIFIER:
         return import_tflite(data, str(path), input_shapes)
+    if _is_onnx(path, data):
+        from .onnx import import_onnx  # takes as long to import as everything else together
+
+        return import_onnx(data, str(path), input_shapes, Path(path).parent)
     raise _unknown_format(path, data)
 
 
@@ -60,16 +72,10 @@ def read_model_file(path: str | Path) -> bytes:
 
 
 def _unknown_format(path: str | Path, data: bytes) -> UserError:
-    if Path(path).suffix.lower() == ".onnx" or _looks_like_onnx(data):
-        return UserError(
-            f"{path}: ONNX import is not available yet",
-            accepted=_ACCEPTED,
-            hint="convert the model to .tflite",
-        )
     for magic, kind, hint in _OTHER_FORMATS:
         if data.startswith(magic):
             return UserError(
-                f"{path}: not a TensorFlow Lite model", found=kind, accepted=_ACCEPTED, hint=hint
+                f"{path}: not a TensorFlow Lite or ONNX model", found=kind, accepted=_ACCEPTED, hint=hint
             )
     return UserError(
         f"{path}: not a model file",
@@ -79,6 +85,17 @@ def _unknown_format(path: str | Path, data: bytes) -> UserError:
     )
 
 
-def _looks_like_onnx(data: bytes) -> bool:
-    """A protobuf message whose first field is a small ir_version, followed by the producer's name."""
-    return len(data) > 4 and data[0] == 0x08 and data[1] < 0x20 and data[2] == 0x12
+def _is_onnx(path: str | Path, data: bytes) -> bool:
+    """Whether it is called so, or starts as a protobuf message with a small ir_version and a producer."""
+    begins = len(data) > 4 and data[0] == 0x08 and data[1] < 0x20 and data[2] == 0x12
+    return begins or Path(path).suffix.lower() == ".onnx"
+
+
+def portable_model(path: str | Path) -> bytes:
+    """The bytes of a model that need no other file: constants kept outside an .onnx file are put inside."""
+    data = read_model_file(path)
+    if data[4:8] == IDENTIFIER or not _is_onnx(path, data):
+        return data
+    from .onnx import with_external_data
+
+    return with_external_data(data, str(path), Path(path).parent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -68,12 +69,12 @@ class Op:
             names.extend(value if isinstance(value, tuple) else [] if value is None else [value])
         return tuple(names)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Names of the values read, constants included, in order; absent optional operands are left out."""
         return self._names(self.INPUTS)
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
         return self._names(self.OUTPUTS)
 

@@ -4,30 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from .cases import Draw, draw_quant, one_op_graph
 from .elementwise import ACTIVATIONS, same_quant, unary_problems
 from .graph import Graph
 from .op import Activation, Op, Problem, Tensors
-from .types import Tensor
+from .types import DType, Tensor
 from .window import Window, same_padding
 
 
-def pool_problems(tensors: Tensors, x: str, y: str, window: Window) -> Iterable[Problem]:
-    """Rules of pooling: [1,H,W,C], no dilation, at least one element of x under every window."""
+def pool_problems(
+    tensors: Tensors, x: str, y: str, window: Window, rescales: bool = False
+) -> Iterable[Problem]:
+    """Rules of pooling: [1,H,W,C], at least one element of x under every window, dilation of floats only.
+
+    rescales   the quantization of y may differ from that of x
+    """
     tx = tensors[x]
     if len(tx.shape) != 4 or tx.shape[0] != 1:
         yield Problem("input must be [1,H,W,C]", str(list(tx.shape)))
         return
-    if window.dilation != (1, 1):
-        yield Problem("pooling has no dilation", str(window.dilation))
-    if any(p >= k for pair, k in zip(window.padding, window.kernel, strict=True) for p in pair):
-        yield Problem("padding must be smaller than the window", f"{window.padding} on {window.kernel}")
+    if window.dilation != (1, 1) and tx.dtype is not DType.FLOAT32:
+        yield Problem("pooling of integers has no dilation", str(window.dilation))
     if min(window.output_size(*tx.shape[1:3])) < 1:
         yield Problem("the window must fit the padded input", f"{window.extent} on {list(tx.shape[1:3])}")
+    elif not all(_meets(window, axis, tx.shape[1 + axis]) for axis in (0, 1)):
+        rule = "padding must be smaller than the window, which must meet the input everywhere"
+        yield Problem(rule, f"{window.padding} on {window.kernel}")
     yield from unary_problems(tensors, x, y, ACTIVATIONS)
-    if not same_quant(tensors, (x, y)):
+    if not rescales and not same_quant(tensors, (x, y)):
         hint = "requantize behind the pooling instead"
         yield Problem("input and output must have the same quantization", f"{x!r} and {y!r} differ", hint)
+
+
+def _meets(window: Window, axis: int, size: int) -> bool:
+    """Whether every window along `axis` has a tap inside the input, and no padding is as wide as it."""
+    if any(p >= window.extent[axis] for p in window.padding[axis]):
+        return False
+    outputs = window.output_size(size, size)[axis]
+    starts = np.arange(outputs) * window.stride[axis] - window.padding[axis][0]
+    taps = starts[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
+    return bool(((taps >= 0) & (taps < size)).any(axis=1).all())
 
 
 def infer_pool(tensors: Tensors, x: str, window: Window) -> tuple[tuple[int, ...], ...]:

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from .graph import Graph
 from .op import Activation, Op
+from .rounding import Rounding
 from .types import Quant, State, Tensor
 from .window import Window
 
@@ -25,7 +26,7 @@ def type_text(t: Tensor | State) -> str:
 
 
 def _attribute(value: object) -> str:
-    if isinstance(value, Activation):
+    if isinstance(value, Activation | Rounding):
         return value.value
     if isinstance(value, Window):
         (top, bottom), (left, right) = value.padding
@@ -37,8 +38,9 @@ def _attribute(value: object) -> str:
 def op_text(op: Op) -> str:
     """One op: `%y = conv2d(%x, @w, @b) window=...`"""
     operands = {"name", *op.INPUTS, *op.OUTPUTS}
+    values = {f.name: getattr(op, f.name) for f in fields(op) if f.name not in operands}
     attributes = " ".join(
-        f"{f.name}={_attribute(getattr(op, f.name))}" for f in fields(op) if f.name not in operands
+        f"{name}={_attribute(v)}" for name, v in values.items() if v is not Rounding.TFLITE_DOUBLE
     )
     outputs = ", ".join(f"%{y}" for y in op.outputs)
     call = f"{op.kind()}({', '.join(f'%{x}' for x in op.inputs)})"

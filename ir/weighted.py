@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from .cases import Draw
 from .fixed_point import Requant, quantize_multiplier, requant_for
+from .float_requant import FloatRequant, float_requant, rounding_problems
 from .op import Activation, Op, Problem, Tensors
+from .rounding import Rounding
 from .types import DType, Quant, Tensor
 from .window import Window, same_padding
 
@@ -44,12 +46,14 @@ class WeightedOp(Op):
     """An op that multiplies activations by constant weights and adds a bias per output channel.
 
     CHANNEL_AXIS   dimension of the weights that counts output channels
+    rounding       from accumulator to output; ONNX roundings are for int8 activations
     """
 
     x: str
     weights: str
     bias: str | None
     y: str
+    rounding: Rounding = field(default=Rounding.TFLITE_DOUBLE, kw_only=True)
 
     INPUTS: ClassVar[tuple[str, ...]] = ("x", "weights", "bias")
     CHANNEL_AXIS: ClassVar[int] = 0
@@ -64,6 +68,7 @@ class WeightedOp(Op):
         problems = list(
             weight_type_problems(tensors, self.x, self.weights, self.bias, self.y, self.CHANNEL_AXIS)
         )
+        problems += rounding_problems(self.rounding, tensors[self.x])
         return problems or self._accumulator_problems(tensors)
 
     def weight_sums(self, tensors: Tensors) -> np.ndarray:
@@ -83,12 +88,25 @@ class WeightedOp(Op):
         """Accumulator to output, per output channel."""
         return requant_for(self.real_scales(tensors), tensors[self.y], self.fused)
 
+    def float_scales(self, tensors: Tensors) -> np.ndarray:
+        """Factor from accumulator to output under an ONNX rounding, float32[OC], all in float32."""
+        x, w, y = tensors[self.x], tensors[self.weights], tensors[self.y]
+        assert x.quant and w.quant and y.quant
+        scales = np.float32(x.quant.s) * np.array(w.quant.scale, np.float32) / np.float32(y.quant.s)
+        return np.broadcast_to(scales, w.shape[self.CHANNEL_AXIS])
+
+    def float_requant(self, tensors: Tensors) -> FloatRequant:
+        """Accumulator to output under an ONNX rounding, per output channel."""
+        return float_requant(self.float_scales(tensors), tensors[self.y], self.fused)
+
     def finish(self, tensors: Tensors, acc: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
         """Output elements of accumulators [..., OC] without bias: add it, requantize (float: clamp)."""
         dtype = tensors[self.x].dtype
         if dtype is DType.FLOAT32:
             return float_clamp(acc if bias is None else acc + bias, self.fused)
         total = acc.astype(np.int64) + (0 if bias is None else bias.astype(np.int64))
+        if self.rounding.onnx:
+            return self.float_requant(tensors).apply(total)
         requant = self.requant(tensors)
         return requant.apply_int64(total) if dtype is DType.INT16 else requant.apply(total)
 
@@ -96,7 +114,9 @@ class WeightedOp(Op):
         x = tensors[self.x]
         if x.dtype is DType.FLOAT32:
             return
-        sums, real = self.weight_sums(tensors), self.real_scales(tensors)
+        # A float factor shifts nothing to the left.
+        sums = self.weight_sums(tensors)
+        real = np.zeros(len(sums)) if self.rounding.onnx else self.real_scales(tensors)
         low, high = x.dtype.integer_range
         bound = sums * max(x.zero_point - low, high - x.zero_point)
         bias = tensors[self.bias].data if self.bias is not None else None

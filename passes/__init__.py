@@ -8,9 +8,11 @@ from ..errors import UserError
 from ..ir import Graph, verify
 from .canonicalize import canonicalize
 from .constant_channels import fold_constant_channels
+from .layout import layout
 from .lower import lower
 
 PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+    ("layout", layout),
     ("canonicalize", canonicalize),
     ("fold_constant_channels", fold_constant_channels),
     ("lower", lower),
@@ -37,4 +39,4 @@ def run_passes(graph: Graph, verify_between: bool = False, after: str | None = N
     return graph
 
 
-__all__ = ["PASSES", "canonicalize", "fold_constant_channels", "lower", "run_passes"]
+__all__ = ["PASSES", "canonicalize", "fold_constant_channels", "layout", "lower", "run_passes"]

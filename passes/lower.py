@@ -19,9 +19,10 @@ from ..ir.ops.quantize import Quantize
 from ..ir.ops.relu import Relu
 from ..ir.ops.sub import Sub
 from ..ir.ops.tanh import Tanh
+from ..ir.ops.unary import Unary
 from .rewrite import fresh_name
 
-_ELEMENTWISE = (
+ELEMENTWISE = (
     Add,
     Cast,
     HardSwish,
@@ -35,6 +36,7 @@ _ELEMENTWISE = (
     Relu,
     Sub,
     Tanh,
+    Unary,
 )
 """Ops whose every output element depends on one element of each operand alone."""
 
@@ -71,7 +73,7 @@ def lower(graph: Graph) -> Graph:
 
 def _only_variable(graph: Graph, op: Op) -> str | None:
     """The one byte operand the op is a function of; None when it is none."""
-    if not isinstance(op, _ELEMENTWISE):
+    if not isinstance(op, ELEMENTWISE):
         return None
     variables = [x for x in op.inputs if not graph[x].constant]
     if len(variables) != 1:

@@ -7,16 +7,25 @@ from dataclasses import replace
 import numpy as np
 
 from ..ir import Op
+from ..ir.ops.add import Add
 from ..ir.ops.cast import Cast
 from ..ir.ops.concat import Concat
+from ..ir.ops.hard_swish import HardSwish
+from ..ir.ops.leaky_relu import LeakyRelu
+from ..ir.ops.logistic import Logistic
 from ..ir.ops.mean import Mean
+from ..ir.ops.mul import Mul
 from ..ir.ops.pad import Pad
+from ..ir.ops.relu import Relu
 from ..ir.ops.reshape import Reshape
 from ..ir.ops.resize_bilinear import ResizeBilinear
 from ..ir.ops.resize_nearest import ResizeNearest
 from ..ir.ops.slice import Slice
 from ..ir.ops.split import Split
+from ..ir.ops.sub import Sub
+from ..ir.ops.tanh import Tanh
 from ..ir.ops.transpose import Transpose
+from ..ir.ops.unary import Unary
 from .rewrite import Change, Rewrite, Site, remove_copy
 
 
@@ -105,4 +114,42 @@ def mean_of_transpose(site: Site, op: Op) -> Change | None:
     return Change({op.name: steps}, (mean, moved))
 
 
-SIMPLIFY_MOVEMENT: tuple[Rewrite, ...] = (drop_movement, merge_reshapes, merge_transposes, mean_of_transpose)
+def sink_reshape(site: Site, op: Op) -> Change | None:
+    """An element-wise op on reshape(x) works on x, so that it meets what computes x and may be fused.
+
+    Of two operands one is a constant of one element or one per index of the last dimension, which the
+    reshape must keep. Reshapes cost nothing wherever they are.
+    """
+    if not isinstance(op, (*_OF_ONE, *_WITH_CONSTANT)):
+        return None
+    variable = [x for x in op.inputs if not site[x].constant]
+    reshape = site.producers.get(variable[0]) if len(variable) == 1 else None
+    if not isinstance(reshape, Reshape) or not site.private(reshape.y):
+        return None
+    x, y = site[reshape.x], site[op.outputs[0]]
+    if x.constant or reshape.x in site.graph.inputs or site[reshape.y].shape != y.shape:
+        return None
+    constants = [site[c] for c in op.inputs if c != variable[0]] if isinstance(op, _WITH_CONSTANT) else []
+    if any(c.elements != 1 and c.shape[-1:] != x.shape[-1:] for c in constants):
+        return None
+    if any(c.elements not in (1, *x.shape[-1:]) for c in constants) or x.shape[-1:] != y.shape[-1:]:
+        return None
+    rows = [replace(c, name=site.fresh(f"{c.name}_row"), shape=(c.elements,)) for c in constants]
+    rows = [replace(c, data=None if c.data is None else c.data.reshape(c.shape)) for c in rows]
+    inner = replace(y, name=site.fresh(f"{op.outputs[0]}_inner"), shape=x.shape)
+    names = {variable[0]: reshape.x, op.outputs[0]: inner.name}
+    names |= {c.name: r.name for c, r in zip(constants, rows, strict=True)}
+    steps = (op.renamed(names), Reshape(reshape.name, inner.name, op.outputs[0], y.shape))
+    return Change({op.name: steps, reshape.name: ()}, (*rows, inner))
+
+
+_OF_ONE = (HardSwish, LeakyRelu, Logistic, Relu, Tanh, Unary)
+_WITH_CONSTANT = (Add, Mul, Sub)
+
+SIMPLIFY_MOVEMENT: tuple[Rewrite, ...] = (
+    drop_movement,
+    merge_reshapes,
+    merge_transposes,
+    mean_of_transpose,
+    sink_reshape,
+)

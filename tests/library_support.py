@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from nets import Net
-from patchloom.codegen.pipeline import Library, Options, build_library
+from patchloom import boards
+from patchloom.codegen import known_answers
+from patchloom.codegen.library import port_stems
+from patchloom.codegen.pipeline import Library, Options, Prepared, build_library, generate, lower_graph
 from patchloom.emulation.toolchain import require
 from patchloom.export.tflite import to_tflite
 from patchloom.ir import Activation, DType, Graph, Quant, State, Tensor, Window, verify
@@ -124,6 +128,20 @@ def library_of(graph: Graph, work: Path, file: str = "net", **options: object) -
     for name, data in library.files.items():
         (folder / name).write_bytes(data)
     return library, folder
+
+
+def library_without_file(graph: Graph, work: Path) -> tuple[Library, Path]:
+    """As library_of, called "net", for graphs that no .tflite file can hold."""
+    options = Options(board="nrf52840dk")
+    graph = replace(graph, name="net")
+    lowered = lower_graph(graph, options, verify_between=True)
+    answers = known_answers(lowered, port_stems("output", lowered.outputs))
+    prepared = Prepared(graph, lowered, answers, b"", "net.tflite", options)
+    library = generate(prepared, boards.load(options.board), verify_plan=True)
+    work.mkdir(parents=True, exist_ok=True)
+    for name, data in library.files.items():
+        (work / name).write_bytes(data)
+    return library, work
 
 
 def cc(*arguments: str | Path, command: str = "cc") -> None:

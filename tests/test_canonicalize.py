@@ -331,7 +331,7 @@ def test_means_along_one_axis_after_the_other_absorb_the_transpose_too() -> None
 
 def test_passes_run_in_order_and_stop_after_the_named_one() -> None:
     graph = float_boundary().graph("y")
-    assert PASSES[0][0] == "canonicalize"
+    assert [name for name, _ in PASSES[:2]] == ["layout", "canonicalize"]
     assert texts(run_passes(graph, verify_between=True, after="canonicalize")) == texts(canonicalize(graph))
 
 

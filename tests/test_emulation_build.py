@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,7 @@ _HOST = """
 int guest_main(void)
 {
     const uint8_t *x = guest_inputs();
-    uint32_t crc = guest_crc32("123456789", 9);
+    uint32_t crc = guest_crc32(0, "123456789", 9);
     guest_write(x, 4);
     guest_write(&crc, sizeof crc);
     return x[4];
@@ -146,6 +148,42 @@ def test_flags_follow_the_boards_features() -> None:
     assert "-mfpu=fpv5-d16" in toolchain.cpu_flags("cortex-m7", frozenset({"fpu-sp", "fpu-dp"}))
     with pytest.raises(UserError, match="no toolchain"):
         toolchain.cpu_flags("z80", frozenset())
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "byte"),
+    [
+        ("generic-cortex-m3", r"\tldr(\.w)?\t", r"\tldrb(\.w)?\t"),
+        ("generic-cortex-m4", r"\tldr(\.w)?\t", r"\tldrb(\.w)?\t"),
+        ("generic-cortex-m33", r"\tldr(\.w)?\t", r"\tldrb(\.w)?\t"),
+        ("generic-cortex-m55", r"\tldr(\.w)?\t", r"\tldrb(\.w)?\t"),
+        ("generic-cortex-m0plus", None, r"\tldrb\t"),
+        ("generic-rv32imc", None, r"\tlbu\t"),
+    ],
+)
+def test_code_loads_bytes_where_the_board_has_no_unaligned_accesses(
+    name: str, word: str | None, byte: str, tmp_path: Path
+) -> None:
+    board = board_called(name)
+    need(board)
+    source = tmp_path / "load.c"
+    source.write_text(
+        """
+        struct packed { char a; unsigned b; } __attribute__((packed));
+        unsigned load(const struct packed *p);
+        unsigned load(const struct packed *p) { return p->b; }
+        """
+    )
+
+    def code(features: frozenset[str]) -> str:
+        built = build.compile_object(source, [], replace(board, features=features), tmp_path / "load.o")
+        command = [toolchain.find(board.core).objdump, "-d", str(built)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert len(re.findall(byte, code(board.features - {"unaligned"}))) == 4
+    if word:  # else no core of the kind loads words from any address
+        with_feature = code(board.features)
+        assert len(re.findall(word, with_feature)) == 1 and not re.search(byte, with_feature)
 
 
 def test_doctor_lists_versions_of_what_is_installed_and_packages_of_what_is_not(

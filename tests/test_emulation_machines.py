@@ -27,7 +27,7 @@ int guest_main(void)
     memcpy(copy, guest_inputs(), sizeof copy);
     guest_write(copy, sizeof copy);
     memcpy(aside, copy, sizeof aside);
-    uint32_t crc = guest_crc32(aside, sizeof aside);
+    uint32_t crc = guest_crc32(0, aside, sizeof aside);
     guest_write(&crc, sizeof crc);
     for (int i = 0; i < 64; i++) {
         initialised += (int)zeroed[i];

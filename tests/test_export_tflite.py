@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from patchloom.errors import UserError
 from patchloom.export.tflite import to_tflite
+from patchloom.export.tflite_ops import WRITERS
 from patchloom.frontend import import_tflite
-from patchloom.ir import DType, Graph, Op, Quant, State, Tensor, Window, to_text
-from patchloom.ir.cases import RandomDraw
+from patchloom.ir import DType, Graph, Op, Quant, State, Tensor, Window, check_rules, to_text
+from patchloom.ir.cases import RandomDraw, one_op_graph
 from patchloom.ir.ops import OPS
+from patchloom.ir.ops.average_pool2d import AveragePool2D
 from patchloom.ir.ops.concat import Concat
 from patchloom.ir.ops.conv2d import Conv2D
 from patchloom.ir.ops.depthwise_conv2d import DepthwiseConv2D
@@ -19,8 +21,10 @@ from patchloom.ir.ops.lookup import Lookup
 from patchloom.ir.ops.max_pool2d import MaxPool2D
 from patchloom.ir.ops.pad import Pad
 from patchloom.ir.ops.read_state import ReadState
+from patchloom.ir.ops.softmax import Softmax
 from patchloom.ir.ops.split import Split
 from patchloom.ir.ops.svdf import Svdf
+from patchloom.ir.ops.transpose_conv import TransposeConv
 from patchloom.ir.ops.write_state import WriteState
 from patchloom.ir.window import same_padding
 
@@ -60,9 +64,7 @@ def canonical(graph: Graph) -> list[str]:
     return sorted(to_text(graph).splitlines())
 
 
-@pytest.mark.parametrize(
-    "op", [o for o in OPS if o not in (Lookup, ReadState, WriteState)], ids=lambda o: o.kind()
-)
+@pytest.mark.parametrize("op", [o for o in OPS if o in WRITERS or o is Svdf], ids=lambda o: o.kind())
 def test_a_written_graph_reads_back_the_same(op: type[Op]) -> None:
     for seed in range(15):
         graph = op.case(RandomDraw(seed))
@@ -100,6 +102,31 @@ def test_variables_become_states_with_the_initial_value_of_the_init_subgraph() -
     assert canonical(again) == canonical(graph)
     assert [op.kind() for op in again.ops] == ["read_state", "concat", "split", "write_state"]
     np.testing.assert_array_equal(again.states[0].initial, start)
+
+
+W = np.ones((2, 2, 2, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        Softmax("o", "x", "y", axis=-2),
+        Softmax("o", "x", "y", log=True),
+        MaxPool2D("o", "x", "y", Window((2, 2), dilation=(2, 1))),
+        AveragePool2D("o", "x", "y", Window((2, 2), dilation=(1, 2))),
+        TransposeConv("o", "x", "w", None, "y", Window((2, 2)), (5, 5)),  # two groups
+        TransposeConv("o", "x", "w2", None, "y", Window((2, 2), dilation=(2, 2)), (6, 6)),
+    ],
+    ids=lambda op: op.kind(),
+)
+def test_what_only_onnx_has_is_refused(op: Op) -> None:
+    x = Tensor("x", (1, 4, 4, 2), DType.FLOAT32)
+    weights = [Tensor(n, a.shape, DType.FLOAT32, None, a) for n, a in (("w", W), ("w2", W.repeat(2, axis=3)))]
+    y = Tensor("y", (), DType.FLOAT32)
+    graph = one_op_graph(op, [x, *(w for w in weights if w.name in op.inputs), y])
+    check_rules(graph)
+    with pytest.raises(UserError, match="cannot be written"):
+        to_tflite(graph)
 
 
 def test_paddings_of_pooling_that_are_neither_same_nor_valid_are_refused() -> None:

@@ -20,8 +20,30 @@ from patchloom.export.tflite import to_tflite
 from patchloom.export.tflm import TflmReference
 from patchloom.ir import Graph, Op, check_rules, evaluate, initial_state, verify
 from patchloom.ir.ops import OPS
+from patchloom.ir.ops.arg_reduce import ArgReduce
+from patchloom.ir.ops.binary import Binary
+from patchloom.ir.ops.cumsum import CumSum
+from patchloom.ir.ops.expand import Expand
+from patchloom.ir.ops.gather import Gather
+from patchloom.ir.ops.gather_elements import GatherElements
+from patchloom.ir.ops.gather_nd import GatherND
+from patchloom.ir.ops.gru import Gru
+from patchloom.ir.ops.instance_normalization import InstanceNormalization
+from patchloom.ir.ops.layer_normalization import LayerNormalization
 from patchloom.ir.ops.lookup import Lookup
+from patchloom.ir.ops.lrn import Lrn
+from patchloom.ir.ops.lstm import Lstm
+from patchloom.ir.ops.one_hot import OneHot
 from patchloom.ir.ops.read_state import ReadState
+from patchloom.ir.ops.reduce import Reduce
+from patchloom.ir.ops.resize import Resize
+from patchloom.ir.ops.rnn import Rnn
+from patchloom.ir.ops.scatter_elements import ScatterElements
+from patchloom.ir.ops.scatter_nd import ScatterND
+from patchloom.ir.ops.tile import Tile
+from patchloom.ir.ops.top_k import TopK
+from patchloom.ir.ops.unary import Unary
+from patchloom.ir.ops.where import Where
 from patchloom.ir.ops.write_state import WriteState
 from patchloom.passes import run_passes
 from patchloom.passes.planner import plan
@@ -30,7 +52,31 @@ from strategies import HypothesisDraw
 # State is tested with whole graphs (test_state.py); they are no functions of their inputs.
 TESTED = [op for op in OPS if op not in (ReadState, WriteState)]
 # Operators that TensorFlow Lite Micro does not have: ours alone.
-NOT_IN_TFLM = {Lookup}
+NOT_IN_TFLM = {
+    ArgReduce,
+    Binary,
+    CumSum,
+    Expand,
+    Gather,
+    GatherElements,
+    GatherND,
+    Gru,
+    InstanceNormalization,
+    LayerNormalization,
+    Lookup,
+    Lrn,
+    Lstm,
+    OneHot,
+    Reduce,
+    Resize,
+    Rnn,
+    ScatterElements,
+    ScatterND,
+    Tile,
+    TopK,
+    Unary,
+    Where,
+}
 SAMPLES = 3
 
 relaxed = settings(

@@ -72,7 +72,12 @@ def test_mean_keeps_dimensions_where_asked(keep_dims: bool, shape: tuple[int, ..
 IMAGE = image(I8, 1, 4, 4, 2)
 BROKEN = [
     (MaxPool2D("p", "x", "y", Window((2, 2))), image(I8, 4, 4, 2), "input must be [1,H,W,C]"),
-    (MaxPool2D("p", "x", "y", Window((2, 2), dilation=(2, 2))), IMAGE, "no dilation"),
+    (MaxPool2D("p", "x", "y", Window((2, 2), dilation=(2, 2))), IMAGE, "integers has no dilation"),
+    (
+        MaxPool2D("p", "x", "y", Window((2, 1), dilation=(3, 1), padding=((2, 2), (0, 0)))),
+        image(F32, 1, 1, 4, 2),
+        "must meet the input everywhere",
+    ),
     (MaxPool2D("p", "x", "y", Window((2, 2), padding=((2, 0), (0, 0)))), IMAGE, "padding must be smaller"),
     (AveragePool2D("p", "x", "y", Window((5, 5))), IMAGE, "must fit the padded input"),
     (

@@ -360,7 +360,8 @@ BROKEN: list[tuple[str, Op, dict[str, Tensor]]] = [
     ("the window must fit", depthwise, broken(DEPTHWISE, x=value("x", (1, 4, 1, 2)))),
     ("weights must be [OC,IC]", dense, broken(DENSE, fw=constant("fw", np.ones((3, 31))))),
     ("with keep_dims the last dimension", replace(dense, keep_dims=True), DENSE),
-    ("weights [OC,KH,KW,IC]", transposed, broken(CONV, w=constant("w", np.ones((3, 2, 2, 1))))),
+    ("weights [OC,KH,KW,IC]", transposed, broken(CONV, w=constant("w", np.ones((3, 2, 2, 3))))),
+    ("or have groups", transposed, broken(CONV, w=constant("w", np.ones((4, 2, 2, 1))))),
     ("must not be dilated", replace(transposed, window=Window((2, 2), (2, 2), (2, 1))), CONV),
     ("the output must have rows", replace(transposed, output_size=(0, 8)), CONV),
     (

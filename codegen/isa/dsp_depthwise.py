@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,9 @@ PAIR_BYTES = 16 * LINES
 """A pair of columns of four channels in the planes."""
 _PAIRS = 9
 """Pairs of input columns per run at most: 1152 bytes of scratch."""
+FEW_ROWS = 1
+_FEW_PAIRS = 5
+"""The same for maps of at most FEW_ROWS rows, and for so many rows of others at a time: 640 bytes."""
 _FRACTION = 10
 """PL_DW_FRACTION: fractional bits of an output before the last shift, the same for all channels."""
 _LOW = (128 << _FRACTION) - (1 << _FRACTION - 1)
@@ -120,6 +124,13 @@ def merged_channels(
     return None
 
 
+@lru_cache(maxsize=512)
+def _form_of(channels: int, *arrays: bytes) -> _Channels | None:
+    """merged_channels of int64 arrays as bytes: the proof is long, and asked for again and again."""
+    weights, bias, multiplier, shift = (np.frombuffer(a, np.int64) for a in arrays)
+    return merged_channels(weights.reshape(-1, channels), bias, multiplier, shift)
+
+
 def channel_array(fields: Mapping[str, Field], name: str) -> np.ndarray:
     """int64 values of one of the arrays of channel_fields."""
     const = fields[f"channels.{name}"]
@@ -163,15 +174,20 @@ def _merged(op: DepthwiseConv2D, tensors: Tensors) -> tuple[np.ndarray, _Channel
     if (requant.zero_point, requant.low, requant.high) != (-128, -128, 127):
         return None
     w = data[0].astype(np.int64)
-    form = merged_channels(w.reshape(-1, len(bias)), bias, multiplier, shift)
+    form = _form_of(len(bias), *(a.tobytes() for a in (w.reshape(-1), bias, multiplier, shift)))
     if form is None:
         return None
     return w, form, (bias << form.scale) + form.tweak
 
 
-def _stride1_lengths(outputs: int) -> list[int]:
+def _most_pairs(rows: int) -> int:
+    """Pairs of columns at once: scratch memory is dear where a call makes one or two rows."""
+    return _PAIRS if rows > FEW_ROWS else _FEW_PAIRS
+
+
+def _stride1_lengths(outputs: int, pairs: int = _PAIRS) -> list[int]:
     """Even lengths of runs, longest first, of which the last run of `outputs` is not a single output."""
-    return [n for n in range((_PAIRS - 1) * 2, 0, -2) if outputs % n != 1 and outputs >= 2]
+    return [n for n in range((pairs - 1) * 2, 0, -2) if outputs % n != 1 and outputs >= 2]
 
 
 @dataclass(frozen=True)
@@ -201,12 +217,12 @@ class _Variant:
             and _merged(op, tensors) is not None
         )
 
-    def _length(self, outputs: int) -> int:
+    def _length(self, outputs: int, rows: int) -> int:
         """Outputs per run, as equal as can be. With stride 1 even, and at least two for the last run."""
-        most = (_PAIRS - 1) * 2 // self.stride
+        pairs = _PAIRS if self.down else _most_pairs(rows)
         if self.stride == 2:
-            return cut(outputs, most)
-        sizes = _stride1_lengths(outputs)
+            return cut(outputs, (pairs - 1) * 2 // self.stride)
+        sizes = _stride1_lengths(outputs, pairs) or _stride1_lengths(outputs)
         fewest = min(-(-outputs // n) for n in sizes)
         return min(n for n in sizes if -(-outputs // n) == fewest)
 
@@ -215,8 +231,8 @@ class _Variant:
         _, height, width, _ = tensors[op.y].shape
         lines = (LINES - 3) // self.stride + 1
         if self.down:
-            return min(self._length(height), height), cut(width, lines)
-        return cut(height, lines), self._length(width)
+            return min(self._length(height, height), height), cut(width, lines)
+        return cut(height, lines), self._length(width, height)
 
     def records(self, op: DepthwiseConv2D, tensors: Tensors) -> np.ndarray:
         """int32: a pl_dw3_record per channel."""

@@ -17,6 +17,7 @@ from ...passes.planner.kernel import Call, Const, Field, Kernel, Struct, Tensors
 from ..ops.packing import channel_fields, has_type, pointers, row_loop, window_fields
 from .dsp_depthwise import (
     FEATURES,
+    FEW_ROWS,
     LINES,
     PAIR_BYTES,
     channel_array,
@@ -42,7 +43,7 @@ class _Planes:
     pairs: int
 
 
-_ANY = _Planes(LINES, 11)
+_ANY, _FEW = _Planes(LINES, 11), _Planes(LINES, 7)
 _SQUARE = {5: _Planes(LINES, 11), 7: _Planes(12, 9)}
 """Planes of the kernels for 5x5 and 7x7 windows; 12: PL_DW_TALL_LINES."""
 
@@ -76,6 +77,8 @@ class _Shape:
 def _shape(op: DepthwiseConv2D, tensors: Tensors, planes: _Planes = _ANY) -> _Shape:
     (kernel_h, kernel_w), (stride_h, stride_w) = op.window.kernel, op.window.stride
     _, height, width, _ = tensors[op.y].shape
+    if height <= FEW_ROWS and planes is _ANY:
+        planes = _FEW
     if tensors[op.x].shape[2] == kernel_w == 1 and op.window.padding[1] == (0, 0):
         taps = min(_TILE_CYCLES, key=lambda n: -(-kernel_h // n) * _TILE_CYCLES[n])
         return _Shape(True, -(-kernel_h // taps), taps, stride_h, height, planes)

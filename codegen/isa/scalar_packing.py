@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,7 +35,12 @@ def chunk_lengths(weights: np.ndarray) -> list[list[int]]:
     A product's range is [-128 w, 127 w], turned round for negative w. The channels of a list share its
     chunks, so each chunk has to suit all of them.
     """
-    wide = weights.astype(np.int64)
+    return [list(n) for n in _chunk_lengths(weights.shape, weights.dtype.name, weights.tobytes())]
+
+
+@lru_cache(maxsize=512)
+def _chunk_lengths(shape: tuple[int, ...], dtype: str, data: bytes) -> tuple[tuple[int, ...], ...]:
+    wide = np.frombuffer(data, dtype).reshape(shape).astype(np.int64)
     lowest, highest = np.minimum(-128 * wide, 127 * wide), np.maximum(-128 * wide, 127 * wide)
     lists: list[list[int]] = [[] for _ in wide]
     low, high = np.zeros_like(wide[:, 0]), np.zeros_like(wide[:, 0])
@@ -48,7 +54,7 @@ def chunk_lengths(weights: np.ndarray) -> list[list[int]]:
         length += 1
     for found, last in zip(lists, length.tolist(), strict=True):
         found.append(last)
-    return lists
+    return tuple(map(tuple, lists))
 
 
 def chunk_bytes(lists: list[list[int]]) -> np.ndarray:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ...ir.ops.add import Add
-from .additive import additive_kernels
+from .additive import ONNX_ADD, additive_kernels
 
-KERNELS = additive_kernels(Add, sign=1)
+KERNELS = (*additive_kernels(Add, sign=1), ONNX_ADD)

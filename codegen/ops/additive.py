@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ...ir import DType
+from ...ir.additive import float_sum
 from ...ir.fixed_point import activation_range
+from ...ir.float_requant import activation_range_f32
 from ...ir.ops.add import Add
 from ...ir.ops.sub import Sub
+from ...ir.rounding import ONNX_ROUNDINGS
 from ...passes.planner.kernel import Field, Kernel, Tensors
 from .elementwise import binary_kernel, scale_fields
 
@@ -39,3 +42,19 @@ def additive_kernels(op: type[Add] | type[Sub], sign: int) -> tuple[Kernel, ...]
         binary_kernel(op, "pl_add_s16", (s16, s16, s16), integer),
         binary_kernel(op, "pl_add_f32", (f32, f32, f32), floating),
     )
+
+
+def _onnx(op: Add, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    low, high = activation_range_f32(op.activation, tensors[op.y])
+    factors = float_sum(tensors, op.a, op.b, op.y, op.rounding)
+    return (
+        ("factor_a", float(factors.a)),
+        ("factor_b", float(factors.b)),
+        ("rest", float(factors.rest)),
+        ("offset", op.rounding.offset),
+        ("low", low),
+        ("high", high),
+    )
+
+
+ONNX_ADD = binary_kernel(Add, "pl_add_s8_onnx", (DType.INT8,) * 3, _onnx, roundings=ONNX_ROUNDINGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ir.ops.average_pool2d import AveragePool2D
-from .pooling import pool_kernels
+from .map_sums import map_kernel
+from .pooling import ONNX_AVERAGE_POOL, pool_kernels
 
-KERNELS = pool_kernels(AveragePool2D)
+KERNELS = (*pool_kernels(AveragePool2D), ONNX_AVERAGE_POOL, map_kernel(AveragePool2D, "average"))

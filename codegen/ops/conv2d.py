@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from ...ir.ops.conv2d import Conv2D
+from ...ir.rounding import Rounding
 from ...ir.types import DType
 from ...passes.planner.kernel import Call, Kernel, Tensors
-from .packing import emit_conv2d, emit_pointwise, emit_widened, has_type, is_widened
-from .work import conv_work, pointwise_work
+from .packing import emit_conv2d, emit_pointwise, emit_widened, has_type, is_widened, variants
+from .work import conv_work, pointwise_work, skipping_conv_work
 
 
 def _emit(op: Conv2D, tensors: Tensors) -> tuple[Call, ...]:
@@ -25,8 +26,8 @@ def _is_pointwise(op: Conv2D, tensors: Tensors, dtype: DType) -> bool:
     return has_type(op, tensors, dtype) and op.window.pointwise and same_group
 
 
-def _kernels(dtype: DType) -> tuple[Kernel, ...]:
-    pointwise, spatial = f"pointwise_{dtype.suffix}", f"conv2d_{dtype.suffix}"
+def _kernels(dtype: DType, suffix: str, roundings: frozenset[Rounding]) -> tuple[Kernel, ...]:
+    pointwise, spatial = f"pointwise_{dtype.suffix}{suffix}", f"conv2d_{dtype.suffix}{suffix}"
     return (
         Kernel(
             f"pl_{pointwise}",
@@ -34,6 +35,7 @@ def _kernels(dtype: DType) -> tuple[Kernel, ...]:
             Conv2D,
             partial(_is_pointwise, dtype=dtype),
             emit_pointwise,
+            roundings=roundings,
             work=pointwise_work,
         ),
         Kernel(
@@ -42,14 +44,27 @@ def _kernels(dtype: DType) -> tuple[Kernel, ...]:
             Conv2D,
             partial(has_type, dtype=dtype),
             _emit,
-            work=conv_work,
+            roundings=roundings,
+            work=conv_work if dtype is DType.INT8 else skipping_conv_work,
         ),
     )
 
 
+def _widened(suffix: str, roundings: frozenset[Rounding]) -> Kernel:
+    name = f"conv2d_s8w16{suffix}"
+    return Kernel(
+        f"pl_{name}",
+        f"portable/{name}.h",
+        Conv2D,
+        is_widened,
+        _emit_widened,
+        roundings=roundings,
+        work=conv_work,
+    )
+
+
 KERNELS = (
-    *_kernels(DType.INT8),
-    Kernel("pl_conv2d_s8w16", "portable/conv2d_s8w16.h", Conv2D, is_widened, _emit_widened, work=conv_work),
-    *_kernels(DType.INT16),
-    *_kernels(DType.FLOAT32),
+    *(k for way in variants(DType.INT8) for k in _kernels(DType.INT8, *way)),
+    *(_widened(*way) for way in variants(DType.INT8)),
+    *(k for d in (DType.INT16, DType.FLOAT32) for way in variants(d) for k in _kernels(d, *way)),
 )

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...ir.ops.depthwise_conv2d import DepthwiseConv2D
+from ...ir.rounding import Rounding
 from ...ir.types import DType
 from ...passes.planner.kernel import Call, Const, Kernel, Struct, Tensors
 from .packing import (
@@ -18,10 +19,12 @@ from .packing import (
     is_widened,
     pointers,
     row_loop,
+    variant,
+    variants,
     weights_const,
     window_fields,
 )
-from .work import conv_work, depthwise_work
+from .work import conv_work, depthwise_work, skipping_conv_work, skipping_depthwise_work
 
 _TAPS = 49
 """PL_DEPTHWISE_TAPS of the int8 kernel."""
@@ -57,7 +60,7 @@ def _emit(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
     )
     name = f"pl_depthwise_conv2d_{x.dtype.suffix}"
     struct = Struct(f"{name}_params", fields)
-    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), struct, rows),)
+    return (Call(name + variant(op), pointers(op, tensors), ("rows", "y", "&p"), struct, rows),)
 
 
 def _emit_widened(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
@@ -79,12 +82,19 @@ def _fits(op: DepthwiseConv2D, tensors: Tensors, dtype: DType) -> bool:
     return has_type(op, tensors, dtype) and small
 
 
-def _kernels(dtype: DType) -> tuple[Kernel, ...]:
-    conv2d, depthwise = f"conv2d_{dtype.suffix}", f"depthwise_conv2d_{dtype.suffix}"
+def _kernels(dtype: DType, suffix: str, roundings: frozenset[Rounding]) -> tuple[Kernel, ...]:
+    conv2d, depthwise = f"conv2d_{dtype.suffix}{suffix}", f"depthwise_conv2d_{dtype.suffix}{suffix}"
     accepts = partial(_is_conv2d, dtype=dtype)
+    int8 = dtype is DType.INT8
     return (
         Kernel(
-            f"pl_{conv2d}", f"portable/{conv2d}.h", DepthwiseConv2D, accepts, _emit_conv2d, work=conv_work
+            f"pl_{conv2d}",
+            f"portable/{conv2d}.h",
+            DepthwiseConv2D,
+            accepts,
+            _emit_conv2d,
+            roundings=roundings,
+            work=conv_work if int8 else skipping_conv_work,
         ),
         Kernel(
             f"pl_{depthwise}",
@@ -92,21 +102,27 @@ def _kernels(dtype: DType) -> tuple[Kernel, ...]:
             DepthwiseConv2D,
             partial(_fits, dtype=dtype),
             _emit,
-            work=depthwise_work,
+            roundings=roundings,
+            work=depthwise_work if int8 else skipping_depthwise_work,
         ),
     )
 
 
-KERNELS = (
-    *_kernels(DType.INT8),
-    Kernel(
-        "pl_conv2d_s8w16",
-        "portable/conv2d_s8w16.h",
+def _widened(suffix: str, roundings: frozenset[Rounding]) -> Kernel:
+    name = f"conv2d_s8w16{suffix}"
+    return Kernel(
+        f"pl_{name}",
+        f"portable/{name}.h",
         DepthwiseConv2D,
         is_widened,
         _emit_widened,
+        roundings=roundings,
         work=conv_work,
-    ),
-    *_kernels(DType.INT16),
-    *_kernels(DType.FLOAT32),
+    )
+
+
+KERNELS = (
+    *(k for way in variants(DType.INT8) for k in _kernels(DType.INT8, *way)),
+    *(_widened(*way) for way in variants(DType.INT8)),
+    *(k for d in (DType.INT16, DType.FLOAT32) for way in variants(d) for k in _kernels(d, *way)),
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import DType, Op
 from ...ir.fixed_point import quantize_multiplier
+from ...ir.rounding import TFLITE_ROUNDINGS, Rounding
 from ...passes.planner.kernel import Alias, Call, Const, Field, Kernel, Pointer, Struct, Tensors
 
 Fields = Callable[[Any, Tensors], tuple[tuple[str, Field], ...]]
@@ -56,6 +57,7 @@ def unary_kernel(
     fields: Fields | None = None,
     args: Args | None = None,
     struct: str | None = None,
+    roundings: frozenset[Rounding] = TFLITE_ROUNDINGS,
 ) -> Kernel:
     """Kernel `function(x, y, n, args..., &p)`; its header has its name.
 
@@ -73,7 +75,8 @@ def unary_kernel(
         return (Call(function, pointers, ("x", "y", y.elements, *extra, "&p"), block),)
 
     header = f"portable/{function.removeprefix('pl_')}.h"
-    return Kernel(function, header, op, has_types(("x", "y"), dtypes), emit, aliases=in_place("x"))
+    accepts = has_types(("x", "y"), dtypes)
+    return Kernel(function, header, op, accepts, emit, aliases=in_place("x"), roundings=roundings)
 
 
 def binary_kernel(
@@ -82,6 +85,7 @@ def binary_kernel(
     dtypes: tuple[DType, DType, DType],
     fields: Fields,
     operands: tuple[str, str] = ("a", "b"),
+    roundings: frozenset[Rounding] = TFLITE_ROUNDINGS,
 ) -> Kernel:
     """Kernel `function(a, b, y, &p)` with broadcasting; `operands` are the op's fields for a and b."""
 
@@ -97,7 +101,12 @@ def binary_kernel(
 
     header = f"portable/{function.removeprefix('pl_')}.h"
     accepts = has_types((*operands, "y"), dtypes)
-    return Kernel(function, header, op, accepts, emit, aliases=in_place(*operands))
+
+    def work(instance: Any, tensors: Tensors) -> dict[str, int]:
+        return broadcast_work(*(tensors[getattr(instance, f)].shape for f in (*operands, "y")))
+
+    aliases = in_place(*operands)
+    return Kernel(function, header, op, accepts, emit, aliases=aliases, roundings=roundings, work=work)
 
 
 def broadcast_fields(
@@ -116,6 +125,14 @@ def broadcast_fields(
         ("outer_dims", len(outer)),
         ("outer", table),
     )
+
+
+def broadcast_work(a: tuple[int, ...], b: tuple[int, ...], y: tuple[int, ...]) -> dict[str, int]:
+    """Runs, dimensions walked to find each, and elements."""
+    walk = dict(broadcast_fields(a, b, y))
+    runs, dims = walk["runs"], walk["outer_dims"]
+    assert isinstance(runs, int) and isinstance(dims, int)
+    return {"calls": 1, "runs": runs, "dims": runs * dims, "outputs": prod(y)}
 
 
 def _strides(shape: tuple[int, ...], dims: int) -> list[int]:

@@ -106,15 +106,7 @@ def movement_kernels(op: type[Op], parts: Parts) -> tuple[Kernel, ...]:
         return part_aliases(parts(instance, tensors), tensors)
 
     def work(instance: Any, tensors: Tensors) -> dict[str, int]:
-        found = parts(instance, tensors)
-        rows = [prod(loop.count for loop in part.loops) for part in found]
-        inner = [prod(loop.count for loop in part.loops[:-1]) for part in found]
-        return {
-            "calls": len(found),
-            "runs": sum(inner),
-            "rows": sum(rows),
-            "bytes": sum(n * part.row_bytes for n, part in zip(rows, found, strict=True)),
-        }
+        return copy_work(parts(instance, tensors))
 
     def kernel(name: str, fewest: int, most: int) -> Kernel:
         def accepts(instance: Any, tensors: Tensors) -> bool:
@@ -126,6 +118,53 @@ def movement_kernels(op: type[Op], parts: Parts) -> tuple[Kernel, ...]:
         )
 
     return kernel("pl_copy", 0, 0), kernel("pl_copy2d", 1, 1), kernel("pl_copy_nd", 2, MAX_DIMENSIONS)
+
+
+_WORD = 4
+_BLOCK = 16
+"""Bytes that the C library's memcpy and memmove copy at once; shorter rows it may copy by bytes."""
+
+
+def copy_work(parts: Sequence[Part]) -> dict[str, int]:
+    """Rounds of the copies of `parts`.
+
+    elements1, elements2, elements4   rows of so many bytes; all others are rows, of which
+    blocks, words, tails              are those of _BLOCK bytes and more, aligned at both ends
+    short, loose                      bytes of the aligned ones below that, and of all that are not aligned
+    """
+    elements = ("elements1", "elements2", "elements4")
+    names = ("calls", "runs", *elements, "rows", "blocks", "words", "tails", "short", "loose")
+    work = dict.fromkeys(names, 0)
+    for part in parts:
+        rows, size = prod(loop.count for loop in part.loops), part.row_bytes
+        work["calls"] += 1
+        work["runs"] += prod(loop.count for loop in part.loops[:-1])
+        if part.loops and size in (1, 2, 4):
+            work[f"elements{size}"] += rows
+            continue
+        aligned = _aligned_rows(part)
+        work["rows"] += rows
+        work["loose"] += (rows - aligned) * size
+        if size < _BLOCK:
+            work["short"] += aligned * size
+        else:
+            work["blocks"] += aligned * (size // _BLOCK)
+            work["words"] += aligned * (size % _BLOCK // _WORD)
+            work["tails"] += aligned * (size % _WORD)
+    return work
+
+
+def _aligned_rows(part: Part) -> int:
+    """Rows that start at a word in x and in y: values do, wherever they are placed."""
+    starts = {(part.x_offset % _WORD, part.y_offset % _WORD): 1}
+    for loop in part.loops:
+        moved: dict[tuple[int, int], int] = {}
+        for (x, y), count in starts.items():
+            for i in range(_WORD):  # steps of a word's length leave the alignment as it was
+                at = (x + i * loop.x_pitch) % _WORD, (y + i * loop.y_pitch) % _WORD
+                moved[at] = moved.get(at, 0) + count * len(range(i, loop.count, _WORD))
+        starts = moved
+    return starts.get((0, 0), 0)
 
 
 def part_aliases(parts: tuple[Part, ...], tensors: Tensors) -> tuple[Alias, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.fixed_point import Requant, reduced_multiplier
+from ...ir.float_requant import FloatRequant
+from ...ir.rounding import ONNX_ROUNDINGS, TFLITE_ROUNDINGS, Rounding
 from ...ir.types import DType, Tensor
 from ...ir.weighted import ACCUMULATOR_LIMIT, WeightedOp, centred_weights, weight_zero_point
 from ...ir.window import Window
@@ -21,6 +23,17 @@ def has_type(op: WeightedOp, tensors: Tensors, dtype: DType) -> bool:
 def is_widened(op: WeightedOp, tensors: Tensors) -> bool:
     """int8 activations and weights with a zero point: stored as int16 with it subtracted."""
     return tensors[op.x].dtype is DType.INT8 and weight_zero_point(tensors[op.weights]) != 0
+
+
+def variants(dtype: DType) -> tuple[tuple[str, frozenset[Rounding]], ...]:
+    """(suffix of the name, roundings) of the kernels there are for activations of `dtype`."""
+    tflite, onnx = ("", TFLITE_ROUNDINGS), ("_onnx", ONNX_ROUNDINGS)
+    return (tflite, onnx) if dtype is DType.INT8 else (tflite,)
+
+
+def variant(op: WeightedOp) -> str:
+    """Suffix of the kernels for the op's rounding; parameters are the same."""
+    return "_onnx" if op.rounding.onnx else ""
 
 
 def weights_const(op: WeightedOp, tensors: Tensors) -> Const:
@@ -77,10 +90,12 @@ def channel_fields(op: WeightedOp, tensors: Tensors, merge_zero_point: bool = Tr
             ("high", float(high)),
             ("bias", Const("bias", values.astype(np.float32))),
         )
-    requant = op.requant(tensors)
     base = np.zeros(weights.shape[op.CHANNEL_AXIS], np.int64)
     if bias is not None:
         base = bias.reshape(-1).astype(np.int64)
+    if op.rounding.onnx:
+        return _float_fields(op, tensors, base, merge_zero_point)
+    requant = op.requant(tensors)
     if x.dtype is DType.INT16:
         return (
             ("channels.low", requant.low),
@@ -93,17 +108,41 @@ def channel_fields(op: WeightedOp, tensors: Tensors, merge_zero_point: bool = Tr
             ("channels.shift", Const("shift", (15 - requant.shift).astype(np.int8))),
         )
     base, requant = _small_constants(base, op.weight_sums(tensors) == 0, requant)
-    if merge_zero_point:
-        centred = np.moveaxis(centred_weights(weights), op.CHANNEL_AXIS, 0)
-        base = base - x.zero_point * centred.reshape(len(base), -1).astype(np.int64).sum(axis=1)
     return (
         ("channels.zero_point", requant.zero_point),
         ("channels.low", requant.low),
         ("channels.high", requant.high),
-        ("channels.bias", Const("bias", base.astype(np.int32))),
+        ("channels.bias", Const("bias", _merged(op, tensors, base, merge_zero_point))),
         ("channels.multiplier", Const("multiplier", requant.multiplier)),
         ("channels.right_only", int((requant.shift < 0).all())),
         ("channels.shift", Const("shift", (-requant.shift).astype(np.int8))),
+    )
+
+
+def _merged(op: WeightedOp, tensors: Tensors, bias: np.ndarray, merge_zero_point: bool) -> np.ndarray:
+    """int32 biases as kernels want them."""
+    if merge_zero_point:
+        centred = np.moveaxis(centred_weights(tensors[op.weights]), op.CHANNEL_AXIS, 0)
+        sums = centred.reshape(len(bias), -1).astype(np.int64).sum(axis=1)
+        bias = bias - tensors[op.x].zero_point * sums
+    return bias.astype(np.int32)
+
+
+def _float_fields(op: WeightedOp, tensors: Tensors, bias: np.ndarray, merge_zero_point: bool) -> Fields:
+    """`channel_fields` under an ONNX rounding: float32 factors by their bits.
+
+    As in `_small_constants`, channels without weights may have huge biases: they hold their value.
+    """
+    requant: FloatRequant = op.float_requant(tensors)
+    huge = (op.weight_sums(tensors) == 0) & (np.abs(bias) >= ACCUMULATOR_LIMIT)
+    bias = np.where(huge, requant.apply(bias) - requant.zero_point, bias)
+    scale = np.where(huge, np.float32(1.0), requant.scale).astype(np.float32)
+    return (
+        ("channels.zero_point", requant.zero_point),
+        ("channels.low", requant.low),
+        ("channels.high", requant.high),
+        ("channels.bias", Const("bias", _merged(op, tensors, bias, merge_zero_point))),
+        ("channels.multiplier", Const("multiplier", scale.view(np.int32))),
     )
 
 
@@ -141,7 +180,7 @@ def emit_pointwise(op: WeightedOp, tensors: Tensors) -> tuple[Call, ...]:
     )
     name = f"pl_pointwise_{x.dtype.suffix}"
     args = ("x", "y", y.elements // weights.shape[0], "&p")
-    return (Call(name, pointers(op, tensors), args, Struct(f"{name}_params", fields)),)
+    return (Call(name + variant(op), pointers(op, tensors), args, Struct(f"{name}_params", fields)),)
 
 
 def emit_conv2d(op: WeightedOp, tensors: Tensors, window: Window, group_c: int) -> tuple[Call, ...]:
@@ -162,7 +201,8 @@ def emit_conv2d(op: WeightedOp, tensors: Tensors, window: Window, group_c: int) 
         *channel_fields(op, tensors),
     )
     name = f"pl_conv2d_{x.dtype.suffix}"
-    return (Call(name, pointers(op, tensors), ("rows", "y", "&p"), Struct(f"{name}_params", fields), rows),)
+    struct = Struct(f"{name}_params", fields)
+    return (Call(name + variant(op), pointers(op, tensors), ("rows", "y", "&p"), struct, rows),)
 
 
 def emit_widened(op: WeightedOp, tensors: Tensors, window: Window, groups: int) -> tuple[Call, ...]:
@@ -191,4 +231,5 @@ def emit_widened(op: WeightedOp, tensors: Tensors, window: Window, groups: int) 
     )
     struct = Struct("pl_conv2d_s8w16_params", fields)
     args = ("rows", "y", "&p")
-    return (Call("pl_conv2d_s8w16", pointers(op, tensors), args, struct, row_loop(x, y, window)),)
+    name = "pl_conv2d_s8w16" + variant(op)
+    return (Call(name, pointers(op, tensors), args, struct, row_loop(x, y, window)),)

@@ -9,7 +9,7 @@ import numpy as np
 from ...ir.movement import MAX_DIMENSIONS
 from ...ir.ops.pad import Pad
 from ...passes.planner.kernel import Alias, Call, Kernel, Pointer, Tensors
-from .movement import Part, part_aliases, part_call, pitches, strided_part
+from .movement import Part, copy_work, part_aliases, part_call, pitches, strided_part
 
 
 def _interior(op: Pad, tensors: Tensors) -> Part:
@@ -40,10 +40,23 @@ def _emit(op: Pad, tensors: Tensors) -> tuple[Call, ...]:
     return (*before, part_call(interior), *behind)
 
 
-def _accepts(depth: int) -> Callable[[Pad, Tensors], bool]:
+def _work(op: Pad, tensors: Tensors) -> dict[str, int]:
+    """The copy of the interior; fills by memset, and of elements that are no repeated byte."""
+    fills = [c for c in _emit(op, tensors) if c.function.startswith("pl_fill")]
+    counts = [(c.function == "pl_fill8", int(c.args[2])) for c in fills]
+    return {
+        **copy_work((_interior(op, tensors),)),
+        "fills": len(fills),
+        "filled_bytes": sum(n for is_bytes, n in counts if is_bytes),
+        "filled_elements": sum(n for is_bytes, n in counts if not is_bytes),
+    }
+
+
+def _accepts(fewest: int, most: int) -> Callable[[Pad, Tensors], bool]:
     def accepts(op: Pad, tensors: Tensors) -> bool:
         stored = np.array([op.value], tensors[op.y].dtype.numpy).tobytes()
-        return len(_interior(op, tensors).loops) <= depth and (len(stored) <= 4 or len(set(stored)) == 1)
+        right_depth = fewest <= len(_interior(op, tensors).loops) <= most
+        return right_depth and (len(stored) <= 4 or len(set(stored)) == 1)
 
     return accepts
 
@@ -53,6 +66,14 @@ def _aliases(op: Pad, tensors: Tensors) -> tuple[Alias, ...]:
 
 
 KERNELS = tuple(
-    Kernel(name, f"portable/{name.removeprefix('pl_')}.h", Pad, _accepts(depth), _emit, aliases=_aliases)
-    for name, depth in (("pl_pad", 0), ("pl_pad2d", 1), ("pl_pad_nd", MAX_DIMENSIONS))
+    Kernel(
+        name,
+        f"portable/{name.removeprefix('pl_')}.h",
+        Pad,
+        _accepts(fewest, most),
+        _emit,
+        aliases=_aliases,
+        work=_work,
+    )
+    for name, fewest, most in (("pl_pad", 0, 0), ("pl_pad2d", 1, 1), ("pl_pad_nd", 2, MAX_DIMENSIONS))
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ...ir import DType
 from ...ir.elementwise import ACTIVATIONS
 from ...ir.fixed_point import activation_range
+from ...ir.float_requant import activation_range_f32
 from ...ir.ops.average_pool2d import AveragePool2D
 from ...ir.ops.max_pool2d import MaxPool2D
+from ...ir.rounding import ONNX_ROUNDINGS
 from ...passes.planner.kernel import Call, Field, Kernel, Pointer, RowLoop, Struct, Tensors
 from .elementwise import has_types
 from .work import pool_work
@@ -22,7 +24,7 @@ def _row_loop(op: Pool, tensors: Tensors) -> RowLoop:
         pitch=width * channels,
         taps=op.window.kernel[0],
         stride=op.window.stride[0],
-        dilation=1,
+        dilation=op.window.dilation[0],
         pad_top=op.window.padding[0][0],
         out_rows=out_height,
         out_pitch=out_width * channels,
@@ -35,6 +37,8 @@ def _fields(op: Pool, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
     low: float
     high: float
     low, high = op.activation.bounds if x.dtype is DType.FLOAT32 else activation_range(op.activation, y)
+    floating = x.dtype is DType.FLOAT32
+    dilation: tuple[tuple[str, Field], ...] = (("dilation_w", op.window.dilation[1]),) if floating else ()
     return (
         ("in_w", x.shape[2]),
         ("channels", x.shape[3]),
@@ -42,6 +46,7 @@ def _fields(op: Pool, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
         ("kernel_h", op.window.kernel[0]),
         ("kernel_w", op.window.kernel[1]),
         ("stride_w", op.window.stride[1]),
+        *dilation,
         ("pad_left", op.window.padding[1][0]),
         ("low", low),
         ("high", high),
@@ -72,3 +77,37 @@ def _kernel(op: type[AveragePool2D] | type[MaxPool2D], dtype: DType) -> Kernel:
         emit,
         work=pool_work,
     )
+
+
+def _onnx_fields(op: AveragePool2D, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    x, y, offset = tensors[op.x], tensors[op.y], op.rounding.offset
+    assert x.quant and y.quant
+    low, high = activation_range_f32(op.activation, y)
+    return (
+        *(f for f in _fields(op, tensors) if f[0] not in ("low", "high")),
+        ("zero_x", x.quant.z),
+        ("offset", offset),
+        ("scale_x", x.quant.s),
+        ("scale_y", y.quant.s),
+        ("zero_y", float(y.quant.z + offset)),
+        ("low", float(low + offset)),
+        ("high", float(high + offset)),
+    )
+
+
+def _emit_onnx(op: AveragePool2D, tensors: Tensors) -> tuple[Call, ...]:
+    pointers = (Pointer("x", op.x, "int8_t"), Pointer("y", op.y, "int8_t", writable=True))
+    struct = Struct("pl_average_pool2d_s8_onnx_params", _onnx_fields(op, tensors))
+    rows = _row_loop(op, tensors)
+    return (Call("pl_average_pool2d_s8_onnx", pointers, ("rows", "y", "&p"), struct, rows),)
+
+
+ONNX_AVERAGE_POOL = Kernel(
+    "pl_average_pool2d_s8_onnx",
+    "portable/average_pool2d_s8_onnx.h",
+    AveragePool2D,
+    has_types(("x", "y"), (DType.INT8, DType.INT8)),
+    _emit_onnx,
+    roundings=ONNX_ROUNDINGS,
+    work=pool_work,
+)

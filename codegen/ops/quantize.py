@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...ir import DType
 from ...ir.ops.quantize import TYPES, Quantize
+from ...ir.rounding import ONNX_ROUNDINGS
 from ...passes.planner.kernel import Field, Kernel, Tensors
 from .elementwise import scale_fields, unary_kernel
 
@@ -34,6 +35,13 @@ def _kernel(x: DType, y: DType) -> Kernel:
     return unary_kernel(Quantize, name, (x, y), _integer, struct="pl_quantize_params")
 
 
-KERNELS = tuple(
-    _kernel(x, y) for x, outputs in TYPES.items() for y in outputs if x.itemsize > 1 or y.itemsize > 1
+def _onnx_kernel(y: DType) -> Kernel:
+    name, struct = f"pl_quantize_f32_{y.suffix}_onnx", "pl_quantize_f32_onnx_params"
+    types = (DType.FLOAT32, y)
+    return unary_kernel(Quantize, name, types, _floating, struct=struct, roundings=ONNX_ROUNDINGS)
+
+
+KERNELS = (
+    *(_kernel(x, y) for x, outputs in TYPES.items() for y in outputs if x.itemsize > 1 or y.itemsize > 1),
+    *(_onnx_kernel(y) for y in TYPES[DType.FLOAT32]),
 )

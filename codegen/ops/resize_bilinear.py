@@ -40,13 +40,18 @@ def _emit(op: ResizeBilinear, tensors: Tensors) -> tuple[Call, ...]:
     return (Call(function, pointers, ("x", "y", "&p"), Struct(f"{function}_params", fields)),)
 
 
+def _work(op: ResizeBilinear, tensors: Tensors) -> dict[str, int]:
+    _, rows, width, channels = tensors[op.y].shape
+    return {"calls": 1, "rows": rows, "pixels": rows * width, "outputs": rows * width * channels}
+
+
 def _kernel(dtype: DType) -> Kernel:
     name = f"pl_resize_bilinear_{dtype.suffix}"
 
     def accepts(op: ResizeBilinear, tensors: Tensors) -> bool:
         return tensors[op.x].dtype is dtype
 
-    return Kernel(name, f"portable/{name.removeprefix('pl_')}.h", ResizeBilinear, accepts, _emit)
+    return Kernel(name, f"portable/{name.removeprefix('pl_')}.h", ResizeBilinear, accepts, _emit, work=_work)
 
 
 KERNELS = tuple(_kernel(dtype) for dtype in (DType.INT8, DType.INT16, DType.FLOAT32))

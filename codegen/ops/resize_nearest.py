@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.ops.resize_nearest import ResizeNearest
+from ...ir.types import Tensor
 from ...passes.planner.kernel import Call, Const, Kernel, Pointer, Struct, Tensors
 
 
@@ -25,8 +26,40 @@ def _emit(op: ResizeNearest, tensors: Tensors) -> tuple[Call, ...]:
     )
 
 
+def nearest_work(rows: np.ndarray, y: Tensor) -> dict[str, int]:
+    """Rows of y put together from pixels, and those that repeat the one above; `rows`: of x, by row of y."""
+    _, _, width, channels = y.shape
+    size = channels * y.dtype.itemsize
+    repeated = int((rows[1:] == rows[:-1]).sum())
+    made = len(rows) - repeated
+
+    def copies(count: int, row_bytes: int) -> dict[str, int]:
+        aligned, short = row_bytes % 4 == 0, row_bytes < 16  # as in movement.py
+        return {
+            "words": count * (row_bytes // 4) * (aligned and not short),
+            "short": count * row_bytes * (aligned and short),
+            "loose": count * row_bytes * (not aligned),
+        }
+
+    pixels, row_copies = copies(made * width, size), copies(repeated, width * size)
+    return {
+        "calls": 1,
+        "rows": made,
+        "pixels": made * width,
+        **{f"pixel_{name}": n for name, n in pixels.items()},
+        "repeated": repeated,
+        **{f"repeated_{name}": n for name, n in row_copies.items()},
+    }
+
+
+def _work(op: ResizeNearest, tensors: Tensors) -> dict[str, int]:
+    return nearest_work(op.indices(tensors)[0], tensors[op.y])
+
+
 def _accepts(op: ResizeNearest, tensors: Tensors) -> bool:
     return True
 
 
-KERNELS = (Kernel("pl_resize_nearest", "portable/resize_nearest.h", ResizeNearest, _accepts, _emit),)
+KERNELS = (
+    Kernel("pl_resize_nearest", "portable/resize_nearest.h", ResizeNearest, _accepts, _emit, work=_work),
+)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 
 from ...ir import DType
+from ...ir.float_requant import exponentials_f32, softmax_factor
 from ...ir.ops.softmax import Softmax
+from ...ir.rounding import ONNX_ROUNDINGS, TFLITE_ROUNDINGS, Rounding
 from ...passes.planner.kernel import Call, Const, Field, Kernel, Pointer, Struct, Tensors
 from .elementwise import has_types, in_place
 
@@ -76,20 +79,66 @@ def _emit_s16(op: Softmax, tensors: Tensors) -> tuple[Call, ...]:
     return (Call("pl_softmax_s16", _pointers(op, tensors), ("x", "y", "&p"), struct),)
 
 
+def _onnx(op: Softmax, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    x, y = tensors[op.x], tensors[op.y]
+    rows, depth = _rows(op, tensors)
+    low, high = (float(v - y.zero_point) for v in y.dtype.integer_range)
+    return (
+        ("rows", rows),
+        ("depth", depth),
+        ("exponentials", Const("exponentials", exponentials_f32(x, depth))),
+        ("steps", float(softmax_factor(y))),
+        ("low", low),
+        ("high", high),
+        ("zero_y", y.zero_point),
+    )
+
+
+def _emit_onnx(op: Softmax, tensors: Tensors) -> tuple[Call, ...]:
+    struct = Struct("pl_softmax_s8_onnx_params", _onnx(op, tensors))
+    return (Call("pl_softmax_s8_onnx", _pointers(op, tensors), ("x", "y", "&p"), struct),)
+
+
 def _emit_f32(op: Softmax, tensors: Tensors) -> tuple[Call, ...]:
-    args = ("x", "y", *_rows(op, tensors), float(op.beta))
-    return (Call("pl_softmax_f32", _pointers(op, tensors), args),)
+    shape = tensors[op.x].shape
+    axis = len(shape) + op.axis
+    sizes = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+    function = "pl_log_softmax_f32" if op.log else "pl_softmax_f32"
+    return (Call(function, _pointers(op, tensors), ("x", "y", *sizes, float(op.beta))),)
 
 
-def _kernel(name: str, dtypes: tuple[DType, DType], emit: Emit) -> Kernel:
-    accepts = has_types(("x", "y"), dtypes)
+def _work(op: Softmax, tensors: Tensors) -> dict[str, int]:
+    """Rows, elements of them, and, of int8, how many of these have exponentials if all are as likely."""
+    x = tensors[op.x]
+    work = {"calls": 1, "rows": x.elements // x.shape[op.axis], "elements": x.elements}
+    if x.dtype is DType.INT8 and op.rounding in TFLITE_ROUNDINGS:
+        work["exponentials"] = x.elements * _count(op, tensors) // 256
+    return work
+
+
+def _kernel(
+    name: str,
+    dtypes: tuple[DType, DType],
+    emit: Emit,
+    log: bool = False,
+    roundings: frozenset[Rounding] = TFLITE_ROUNDINGS,
+) -> Kernel:
+    right_types = has_types(("x", "y"), dtypes)
+
+    def accepts(op: Softmax, tensors: Tensors) -> bool:
+        return op.log is log and right_types(op, tensors)
+
     header = f"portable/{name.removeprefix('pl_')}.h"
-    return Kernel(name, header, Softmax, accepts, emit, aliases=in_place("x"))
+    return Kernel(
+        name, header, Softmax, accepts, emit, aliases=in_place("x"), roundings=roundings, work=_work
+    )
 
 
 KERNELS = (
     _kernel("pl_softmax_s8", (DType.INT8, DType.INT8), _emit_s8),
+    _kernel("pl_softmax_s8_onnx", (DType.INT8, DType.INT8), _emit_onnx, roundings=ONNX_ROUNDINGS),
     _kernel("pl_softmax_s8_s16", (DType.INT8, DType.INT16), _emit_s8),
     _kernel("pl_softmax_s16", (DType.INT16, DType.INT16), _emit_s16),
     _kernel("pl_softmax_f32", (DType.FLOAT32, DType.FLOAT32), _emit_f32),
+    _kernel("pl_log_softmax_f32", (DType.FLOAT32, DType.FLOAT32), _emit_f32, log=True),
 )

@@ -76,11 +76,31 @@ def _aliases(op: Svdf, tensors: Tensors) -> tuple[Alias, ...]:
     return (Alias(op.state_in, op.state_out),)
 
 
+def _work(op: Svdf, tensors: Tensors) -> dict[str, int]:
+    """Products of features and of what the state keeps of them, per filter; filters are summed to units."""
+    (filters, size), memory = tensors[op.weights_feature].shape, tensors[op.weights_time].shape[1]
+    return {
+        "calls": 1,
+        "units": filters // op.rank,
+        "filters": filters,
+        "features": filters * size,
+        "kept": filters * memory,
+    }
+
+
 def _accepts(op: Svdf, tensors: Tensors, state: DType) -> bool:
     return tensors[op.state_in].dtype is state
 
 
 KERNELS = tuple(
-    Kernel(f"pl_{name}", f"portable/{name}.h", Svdf, partial(_accepts, state=state), _emit, aliases=_aliases)
+    Kernel(
+        f"pl_{name}",
+        f"portable/{name}.h",
+        Svdf,
+        partial(_accepts, state=state),
+        _emit,
+        aliases=_aliases,
+        work=_work,
+    )
     for state, name in _NAMES.items()
 )

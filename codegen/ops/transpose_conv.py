@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from functools import partial
+from math import gcd
 
 from ...ir.ops.transpose_conv import TransposeConv
+from ...ir.rounding import Rounding
 from ...ir.types import DType
 from ...passes.planner.kernel import Call, Field, Kernel, Struct, Tensors
-from .packing import channel_fields, has_type, pointers, weights_const
+from .packing import channel_fields, has_type, pointers, variant, variants, weights_const
 from .work import transpose_conv_work
+
+
+def _float_fields(op: TransposeConv, tensors: Tensors) -> dict[str, Field]:
+    """Groups and dilation; input rows meet every stride / gcd(stride, dilation)-th tap."""
+    groups, window = op.groups(tensors), op.window
+    steps = [s // gcd(s, d) for s, d in zip(window.stride, window.dilation, strict=True)]
+    return {
+        "group_c": tensors[op.x].shape[3] // groups,
+        "group_out": tensors[op.y].shape[3] // groups,
+        "dilation_h": window.dilation[0],
+        "dilation_w": window.dilation[1],
+        "ky_step": steps[0],
+        "kx_step": steps[1],
+    }
 
 
 def _emit(op: TransposeConv, tensors: Tensors) -> tuple[Call, ...]:
     x, y, window = tensors[op.x], tensors[op.y], op.window
-    zero: tuple[tuple[str, Field], ...] = (("x_zero", x.zero_point),) if x.dtype is DType.INT8 else ()
+    special: dict[str, Field] = {"x_zero": x.zero_point} if x.dtype is DType.INT8 else {}
+    if x.dtype is DType.FLOAT32:
+        special = _float_fields(op, tensors)
     sizes = (*x.shape[1:], *y.shape[1:])
     fields = (
         *zip(("in_h", "in_w", "in_c", "out_h", "out_w", "out_c"), sizes, strict=True),
@@ -23,24 +41,28 @@ def _emit(op: TransposeConv, tensors: Tensors) -> tuple[Call, ...]:
         ("stride_w", window.stride[1]),
         ("pad_top", window.padding[0][0]),
         ("pad_left", window.padding[1][0]),
-        *zero,
+        *special.items(),
         ("weights", weights_const(op, tensors)),
         *channel_fields(op, tensors, merge_zero_point=False),
     )
     name = f"pl_transpose_conv_{x.dtype.suffix}"
-    return (Call(name, pointers(op, tensors), ("x", "y", "&p"), Struct(f"{name}_params", fields)),)
+    struct = Struct(f"{name}_params", fields)
+    return (Call(name + variant(op), pointers(op, tensors), ("x", "y", "&p"), struct),)
 
 
-def _kernel(dtype: DType) -> Kernel:
-    name = f"transpose_conv_{dtype.suffix}"
+def _kernel(dtype: DType, suffix: str, roundings: frozenset[Rounding]) -> Kernel:
+    name = f"transpose_conv_{dtype.suffix}{suffix}"
     return Kernel(
         f"pl_{name}",
         f"portable/{name}.h",
         TransposeConv,
         partial(has_type, dtype=dtype),
         _emit,
+        roundings=roundings,
         work=transpose_conv_work,
     )
 
 
-KERNELS = tuple(_kernel(dtype) for dtype in (DType.INT8, DType.INT16, DType.FLOAT32))
+KERNELS = tuple(
+    _kernel(dtype, *way) for dtype in (DType.INT8, DType.INT16, DType.FLOAT32) for way in variants(dtype)
+)

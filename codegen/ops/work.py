@@ -34,9 +34,10 @@ def _window(op: Any) -> Window:
 
 def conv_work(op: WeightedOp, tensors: Tensors) -> dict[str, int]:
     """Windows as runs of adjacent elements: a row of taps, or every tap where there are gaps."""
-    x, y, weights, window = tensors[op.x], tensors[op.y], tensors[op.weights], _window(op)
-    if len(y.shape) != 4:
+    x, y, weights = tensors[op.x], tensors[op.y], tensors[op.weights]
+    if not hasattr(op, "window"):
         return pointwise_work(op, tensors)
+    window: Window = op.window
     _, rows, width, count = y.shape
     depth = weights.elements // count // prod(window.kernel)
     groups = x.shape[3] // depth
@@ -72,6 +73,63 @@ def depthwise_work(op: WeightedOp, tensors: Tensors) -> dict[str, int]:
         "fours_taps": pixels * fours * taps,
         "ones": pixels * ones,
         "ones_taps": pixels * ones * taps,
+    }
+
+
+def _taps_inside(size: int, outputs: int, window: Window, axis: int) -> list[int]:
+    """How many taps of the window along an axis lie inside the input, by output place."""
+    starts = [i * window.stride[axis] - window.padding[axis][0] for i in range(outputs)]
+    offsets = range(0, window.extent[axis], window.dilation[axis])
+    return [sum(0 <= start + offset < size for offset in offsets) for start in starts]
+
+
+def skipping_conv_work(op: WeightedOp, tensors: Tensors) -> dict[str, int]:
+    """Convolutions that skip columns outside the input; rows outside it are rows of zeros.
+
+    runs     dot products: of a row of taps where it lies inside as a whole, else of single taps
+    inner    their elements, of which those with zeros (`zeros`, over all output channels) are apart, since
+             products with 0 take another time where floats are multiplied by functions
+    skipped  taps outside
+    """
+    x, y, weights, window = tensors[op.x], tensors[op.y], tensors[op.weights], _window(op)
+    _, rows, width, count = y.shape
+    (kernel_h, kernel_w), depth = window.kernel, weights.elements // count // prod(window.kernel)
+    groups = x.shape[3] // depth
+    together = groups == 1 and window.dilation[1] == 1
+    down = sum(_taps_inside(x.shape[1], rows, window, 0))
+    across = _taps_inside(x.shape[2], width, window, 1)
+    whole = sum(n == kernel_w for n in across) if together else 0
+    single = sum(n for n in across if not (together and n == kernel_w))
+    runs, inner = rows * kernel_h * (whole + single), down * sum(across) * depth
+    fours, ones = (groups * n for n in divmod(count // groups, 4))
+    return {
+        "calls": rows,
+        "outputs": y.elements,
+        "fours": rows * width * fours,
+        "fours_runs": runs * fours,
+        "fours_inner": inner * fours,
+        "ones": rows * width * ones,
+        "ones_runs": runs * ones,
+        "ones_inner": inner * ones,
+        "zeros": (rows * kernel_h - down) * sum(across) * depth * count,
+        "skipped": rows * kernel_h * (width * kernel_w - sum(across)) * (fours + ones),
+    }
+
+
+def skipping_depthwise_work(op: WeightedOp, tensors: Tensors) -> dict[str, int]:
+    """Depthwise convolutions that do the same, one output channel at a time."""
+    x, y, window = tensors[op.x], tensors[op.y], _window(op)
+    _, rows, width, count = y.shape
+    down = sum(_taps_inside(x.shape[1], rows, window, 0))
+    across = sum(_taps_inside(x.shape[2], width, window, 1))
+    return {
+        "calls": rows,
+        "pixels": rows * width,
+        "columns": rows * width * window.kernel[1],
+        "outputs": y.elements,
+        "rows": y.elements * window.kernel[0],
+        "taps": down * across * count,
+        "zeros": (rows * window.kernel[0] - down) * across * count,
     }
 
 

@@ -1,7 +1,7 @@
 /* CRC-32 of guest.h, four bits at a time: 64 bytes of table are enough. */
 #include "guest.h"
 
-uint32_t guest_crc32(const void *data, size_t size)
+uint32_t guest_crc32(uint32_t crc, const void *data, size_t size)
 {
     static const uint32_t table[16] = {
         0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u,
@@ -9,7 +9,7 @@ uint32_t guest_crc32(const void *data, size_t size)
         0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
     };
     const uint8_t *bytes = data;
-    uint32_t crc = 0xFFFFFFFFu;
+    crc ^= 0xFFFFFFFFu;
     for (size_t i = 0; i < size; i++) {
         crc ^= bytes[i];
         crc = crc >> 4 ^ table[crc & 15u];

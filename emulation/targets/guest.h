@@ -43,8 +43,9 @@ uint32_t guest_stack_paint(void);
 /* Bytes of stack used below the sp of the guest_stack_paint() caller since then. 0 on the host. */
 uint32_t guest_stack_used(void);
 
-/* CRC-32 as zlib computes it (polynomial 0xEDB88320, initial value and final xor 0xFFFFFFFF). */
-uint32_t guest_crc32(const void *data, size_t size);
+/* CRC-32 as zlib computes it (polynomial 0xEDB88320, initial value and final xor 0xFFFFFFFF), going on
+ * from `crc`, the value for the bytes before; 0 for none. */
+uint32_t guest_crc32(uint32_t crc, const void *data, size_t size);
 
 /* A point in the program that counts refer to. With the plugin the address of this function is a marker and
  * the call costs a handful of cycles; built with GUEST_TIMER_MARKS it records the guest's timer. */

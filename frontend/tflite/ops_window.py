@@ -11,6 +11,7 @@ from ...ir.ops.average_pool2d import AveragePool2D
 from ...ir.ops.conv2d import Conv2D
 from ...ir.ops.depthwise_conv2d import DepthwiseConv2D
 from ...ir.ops.fully_connected import FullyConnected
+from ...ir.ops.matmul import MatMul
 from ...ir.ops.max_pool2d import MaxPool2D
 from ...ir.ops.transpose_conv import TransposeConv
 from ...ir.window import same_padding
@@ -86,6 +87,13 @@ def _fully_connected(op: OpImport) -> None:
     )
 
 
+def _matmul(op: OpImport) -> None:
+    """AsymmetricQuantizeInputs is about float activations with int8 weights, which is no case here."""
+    op.count((2, 2))
+    o = op.options("BatchMatMulOptions")
+    op.emit(MatMul(op.name(), op.x(), op.x(1), op.y(), bool(o.AdjX()), bool(o.AdjY())))
+
+
 def _transpose_conv(op: OpImport) -> None:
     """Operands are output shape, weights, input and bias; SAME is seen from the output's side."""
     op.count((3, 4))
@@ -115,6 +123,7 @@ def _pool(kind: type[MaxPool2D] | type[AveragePool2D]) -> Converter:
 CODE = tflite.BuiltinOperator
 CONVERTERS: dict[int, Converter] = {
     CODE.AVERAGE_POOL_2D: _pool(AveragePool2D),
+    CODE.BATCH_MATMUL: _matmul,
     CODE.CONV_2D: _conv2d,
     CODE.DEPTHWISE_CONV_2D: _depthwise,
     CODE.FULLY_CONNECTED: _fully_connected,

@@ -26,6 +26,7 @@ def _scalars(sizes: str) -> dict[int, Slot]:
 _OPTION_SLOTS: Mapping[str, Mapping[int, Slot]] = {
     "AddOptions": _scalars("11"),
     "AssignVariableOptions": {},
+    "BatchMatMulOptions": _scalars("111"),
     "CallOnceOptions": _scalars("4"),
     "CastOptions": _scalars("11"),
     "ConcatenationOptions": _scalars("41"),

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from ..additive import AdditiveScales, additive_scales, additive_sum, draw_additive, scale_problems
+from ..additive import (
+    AdditiveScales,
+    additive_scales,
+    additive_sum,
+    additive_sum_f32,
+    draw_additive,
+    float_sum_problems,
+    scale_problems,
+)
 from ..cases import Draw
 from ..elementwise import binary_problems, infer_broadcast
 from ..graph import Graph
 from ..op import Activation, Arrays, Op, Problem, Tensors
+from ..rounding import Rounding
 from ..types import DType
 from ..weighted import float_clamp
 
@@ -25,13 +34,16 @@ class Add(Op):
     b: str
     y: str
     activation: Activation = Activation.NONE
+    rounding: Rounding = field(default=Rounding.TFLITE_DOUBLE, kw_only=True)
 
     INPUTS: ClassVar[tuple[str, ...]] = ("a", "b")
 
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         problems = list(binary_problems(tensors, self.a, self.b, self.y))
         yield from problems
-        if not problems and tensors[self.a].dtype is not DType.FLOAT32:
+        if self.rounding.onnx and not problems:
+            yield from float_sum_problems(tensors, (self.a, self.b, self.y), self.rounding)
+        elif not problems and tensors[self.a].dtype is not DType.FLOAT32:
             yield from scale_problems(self.scales(tensors))
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
@@ -45,8 +57,11 @@ class Add(Op):
         a, b = inputs
         if a.dtype == np.float32:
             return (float_clamp(a + b, self.activation),)
+        names = (self.a, self.b, self.y)
+        if self.rounding.onnx:
+            return (additive_sum_f32(tensors, names, (a, b), self.rounding, self.activation),)
         scales = self.scales(tensors)
-        return (additive_sum(tensors, (self.a, self.b, self.y), (a, b), scales, 1, self.activation),)
+        return (additive_sum(tensors, names, (a, b), scales, 1, self.activation),)
 
     @classmethod
     def case(cls, draw: Draw) -> Graph:

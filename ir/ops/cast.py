@@ -13,7 +13,7 @@ from ..graph import Graph
 from ..op import Arrays, Op, Problem, Tensors
 from ..types import DType, Tensor
 
-TYPES = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.FLOAT32, DType.BOOL)
+TYPES = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ class Cast(Op):
             return (x.astype(dtype.numpy),)
         low, high = dtype.integer_range
         whole = np.trunc(np.nan_to_num(x.astype(np.float64), nan=0.0, posinf=high, neginf=low))
-        return (np.clip(whole, low, high).astype(dtype.numpy),)
+        # The largest int64 is no double: what reaches it is chosen, not converted.
+        inside = whole < float(high)
+        kept = np.where(inside, np.maximum(whole, low), 0).astype(np.int64)
+        return (np.where(inside, kept, high).astype(dtype.numpy),)
 
     @classmethod
     def case(cls, draw: Draw) -> Graph:

@@ -20,7 +20,7 @@ from ..window import Window, patches
 class MaxPool2D(Op):
     """y[oy,ox,c] = act(largest of the elements of x under the window that are inside x).
 
-    x, y  [1,H,W,C] int8, int16 or float32, with equal quantization
+    x, y  [1,H,W,C] int8, int16 or float32 (only floats may be dilated), with equal quantization
     """
 
     x: str

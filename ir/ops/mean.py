@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from ..cases import Draw, draw_quant, one_op_graph
 from ..elementwise import ACTIVATIONS, draw_shape, reach, saturate, unary_problems
 from ..fixed_point import quantize_multiplier, requantize_double
+from ..float_requant import FloatRequant, float_requant, rounding_problems
 from ..graph import Graph
-from ..op import Arrays, Op, Problem, Tensors
+from ..op import Activation, Arrays, Op, Problem, Tensors
+from ..rounding import Rounding
 from ..types import DType, Tensor
 
 
@@ -27,6 +29,7 @@ class Mean(Op):
     y: str
     axes: tuple[int, ...]
     keep_dims: bool
+    rounding: Rounding = field(default=Rounding.TFLITE_DOUBLE, kw_only=True)
 
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         x = tensors[self.x]
@@ -38,7 +41,11 @@ class Mean(Op):
         if problems or x.dtype is DType.FLOAT32:
             return
         bound = reach(x) * self.count(tensors)
-        if bound << max(self.requant(tensors)[1], 0) >= 1 << 30:
+        if self.rounding.onnx:
+            yield from rounding_problems(self.rounding, x)
+            if bound >= 1 << 30:
+                yield Problem("sums must stay below 2^30", f"up to {bound}")
+        elif bound << max(self.requant(tensors)[1], 0) >= 1 << 30:
             yield Problem(
                 "sums must stay below 2^30", f"up to {bound}, shifted by {self.requant(tensors)[1]}"
             )
@@ -66,6 +73,13 @@ class Mean(Op):
         extra = min(count.bit_length() - 1, 32, 31 + shift)
         return (multiplier << extra) // count, shift - extra
 
+    def float_requant(self, tensors: Tensors) -> FloatRequant:
+        """From a sum to the output under an ONNX rounding."""
+        x, y = tensors[self.x], tensors[self.y]
+        assert x.quant and y.quant
+        scale = np.float32(x.quant.s) / (np.float32(y.quant.s) * np.float32(self.count(tensors)))
+        return float_requant(np.array([scale]), y, Activation.NONE)
+
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x = inputs[0]
         count = self.count(tensors)
@@ -74,6 +88,8 @@ class Mean(Op):
         total = x.astype(np.int64).sum(axis=self.axes, keepdims=self.keep_dims)
         y = tensors[self.y]
         centred = total - tensors[self.x].zero_point * count
+        if self.rounding.onnx:
+            return (self.float_requant(tensors).apply(centred),)
         return (saturate(requantize_double(centred, *self.requant(tensors)) + y.zero_point, y),)
 
     @classmethod

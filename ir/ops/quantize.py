@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..cases import Draw, draw_quant, one_op_graph
 from ..elementwise import draw_shape, quant_problems, reach, rescale, saturate, scale_ratio_problems
+from ..float_requant import quantize_f32, rounding_problems
 from ..graph import Graph
 from ..op import Arrays, Op, Problem, Tensors
+from ..rounding import Rounding
 from ..types import DType, Tensor
 
 TYPES = {
@@ -29,11 +31,14 @@ class Quantize(Op):
 
     float32 x: rounds half away from zero, saturates (NaN to
     the smallest value). Integer x: fixed-point multiply with double
-    rounding by the ratio of the scales.
+    rounding by the ratio of the scales. Under an ONNX rounding both are
+    float32 arithmetic: round((x - zero point) * scale / scale of y), ties
+    to even.
     """
 
     x: str
     y: str
+    rounding: Rounding = field(default=Rounding.TFLITE_DOUBLE, kw_only=True)
 
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         x, y = tensors[self.x], tensors[self.y]
@@ -47,7 +52,10 @@ class Quantize(Op):
         for name in () if problems else names:
             if tensors[name].dtype is DType.INT32 and tensors[name].zero_point:
                 yield Problem("int32 tensors have zero point 0", f"{name!r} has {tensors[name].zero_point}")
-        if not problems and x.dtype is not DType.FLOAT32:
+        if self.rounding.onnx:
+            if x.dtype is not DType.FLOAT32 and x.dtype is not DType.UINT8:
+                yield from rounding_problems(self.rounding, x)
+        elif not problems and x.dtype is not DType.FLOAT32:
             yield from scale_ratio_problems(self.ratio(tensors), reach(x))
 
     def infer(self, tensors: Tensors) -> tuple[tuple[int, ...], ...]:
@@ -61,6 +69,8 @@ class Quantize(Op):
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x, y = inputs[0], tensors[self.y]
+        if self.rounding.onnx:
+            return (quantize_f32(self._real(tensors[self.x], x), y, self.rounding),)
         if x.dtype == np.float32:
             assert y.quant
             scaled = (x / np.float32(y.quant.s)).astype(np.float64)
@@ -68,6 +78,13 @@ class Quantize(Op):
             return (saturate(rounded + y.quant.z, y),)
         centred = x.astype(np.int64) - tensors[self.x].zero_point
         return (saturate(rescale(centred, self.ratio(tensors)) + y.zero_point, y),)
+
+    @staticmethod
+    def _real(x: Tensor, q: np.ndarray) -> np.ndarray:
+        """float32 values of stored ones."""
+        if x.quant is None:
+            return q
+        return (q.astype(np.int64) - x.quant.z).astype(np.float32) * np.float32(x.quant.s)
 
     @classmethod
     def case(cls, draw: Draw) -> Graph:

@@ -1,18 +1,20 @@
-"""softmax: exp(beta * x) normalised to sum 1 along the last axis."""
+"""softmax: exp(beta * x) normalised to sum 1 along an axis, or the logarithm of that."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..cases import Draw, draw_quant, one_op_graph
 from ..elementwise import ACTIVATIONS, draw_shape, fixed_quant, quant_problems, type_names
 from ..fixed_point import doubling_high_mul, quantize_multiplier, rounding_shift_right
+from ..float_requant import rounding_problems, softmax_f32
 from ..graph import Graph
 from ..op import Arrays, Op, Problem, Tensors
+from ..rounding import Rounding
 from ..transcendental import exp_on_negative_values, interpolate, interpolated_table, reciprocal
 from ..types import DType, Quant, Tensor
 
@@ -34,11 +36,17 @@ class Softmax(Op):
 
     x  [..., C] int8, int16 or float32; y of x's type, or int16 for int8 x. Integer outputs have a
     fixed quantization: int8 (1/256, -128), int16 (1/32768, 0), int8 to int16 (1/65536, -32768).
+    Under an ONNX rounding int8 gives int8 of any quantization, with beta 1.
+    axis  the dimension of c, counted from the end (-1: the last); floats may have any
+    log   the output is the natural logarithm of the above; floats only
     """
 
     x: str
     y: str
     beta: float = 1.0
+    rounding: Rounding = field(default=Rounding.TFLITE_DOUBLE, kw_only=True)
+    axis: int = -1
+    log: bool = False
 
     def rules(self, tensors: Tensors) -> Iterable[Problem]:
         x, y = tensors[self.x], tensors[self.y]
@@ -47,14 +55,28 @@ class Softmax(Op):
                 f"input must be {type_names(ACTIVATIONS)} with a last axis", f"{x.dtype.value}{list(x.shape)}"
             )
             return
+        if not -len(x.shape) <= self.axis <= -1:
+            yield Problem("axis must be a dimension counted from the end", f"{self.axis} of {list(x.shape)}")
         if x.dtype is DType.FLOAT32:
             if y.dtype is not x.dtype:
                 yield Problem("float32 softmax gives float32", y.dtype.value)
             return
+        if self.axis != -1 or self.log:
+            found = f"axis {self.axis}, log {self.log}"
+            yield Problem("integer softmax runs along the last axis and is no logarithm", found)
         if (x.dtype, y.dtype) not in _OUTPUTS:
             yield Problem(
                 "softmax is int8 to int8 or int16, or int16 to int16", f"{x.dtype.value} to {y.dtype.value}"
             )
+            return
+        if self.rounding.onnx:
+            yield from quant_problems(tensors, (self.x, self.y))
+            yield from rounding_problems(self.rounding, x)
+            if y.dtype is not DType.INT8 or self.beta != 1.0:
+                yield Problem(
+                    "softmax with an ONNX rounding gives int8, with beta 1",
+                    f"{y.dtype.value}, beta {self.beta:g}",
+                )
             return
         yield from quant_problems(tensors, (self.x,))
         want = _OUTPUTS[x.dtype, y.dtype]
@@ -102,10 +124,14 @@ class Softmax(Op):
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x = inputs[0]
-        largest = x.max(axis=-1, keepdims=True)
+        largest = x.max(axis=self.axis, keepdims=True)
         if x.dtype == np.float32:
-            e = np.exp((x - largest) * np.float32(self.beta)).astype(np.float32)
-            return (e / e.sum(axis=-1, keepdims=True, dtype=np.float32),)
+            scaled = (x - largest) * np.float32(self.beta)
+            e = np.exp(scaled).astype(np.float32)
+            total = e.sum(axis=self.axis, keepdims=True, dtype=np.float32)
+            return (scaled - np.log(total) if self.log else e / total,)
+        if self.rounding.onnx:
+            return (softmax_f32(tensors[self.x], x, tensors[self.y]),)
         differences = largest.astype(np.int64) - x
         if x.dtype == np.int16:
             return (self._int16(tensors, differences),)

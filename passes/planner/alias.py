@@ -1,9 +1,10 @@
 """Which blocks may share bytes while both are needed, and rigid groups of blocks that do.
 
-Two blocks needed at the same step may overlap in two ways only:
+Two blocks needed at the same step may overlap in three ways only:
 - they hold the same bytes where they overlap (views: reshape, concat, split, state content), or
 - one is overwritten by the other as an op reads it and writes that, by an alias its kernel declares;
-  then the overwritten one must not be needed after the op.
+  then the overwritten one must not be needed after the op;
+- a stage writes its output over rows of its input that it has used, at any distance up to a limit ("slides").
 An input and an output of one op overlap only at a distance its kernel declares, views included.
 """
 
@@ -40,6 +41,8 @@ class Overlaps:
         low, high = max(0, distance), min(self.time.blocks[a].size, distance + self.time.blocks[b].size)
         if low >= high:
             return True
+        if self._slid(a, b, distance):
+            return True
         if (a, b) in self._siblings:
             return False
         for x, y, d in ((a, b, distance), (b, a, -distance)):
@@ -48,6 +51,11 @@ class Overlaps:
             if self._overwritten(x, y, d):
                 return True
         return self._same_bytes(a, b, distance, low, high)
+
+    def _slid(self, a: str, b: str, distance: Distance) -> bool:
+        """Whether a stage may write one over the other at that distance."""
+        slides = self.time.slides
+        return distance <= slides.get((a, b), distance - 1) or -distance <= slides.get((b, a), -distance - 1)
 
     @cached_property
     def _siblings(self) -> set[tuple[str, str]]:

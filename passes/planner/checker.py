@@ -16,7 +16,9 @@ from ...ir import Graph, Op
 from ...ir.ops.read_state import ReadState
 from ...ir.ops.write_state import WriteState
 from .kernel import Alias, Kernel
-from .types import Place, Plan, Step
+from .stages.check import Operands, StageReplay
+from .stages.pieces import row_options, strip
+from .types import Place, Plan, Stage, Step
 
 UNWRITTEN = -1
 
@@ -28,17 +30,22 @@ class PlanError(AssertionError):
 def check(graph: Graph, plan: Plan, kernels: tuple[Kernel, ...], *, alignment: int = 4) -> None:
     """Accept a plan or raise PlanError naming the op, the value, the byte range and the culprit.
 
-    Checks: every op runs once, state ops in the graph's order per state; kernels accept their ops;
-    every place is aligned and inside its region; every operand holds its value when it is read, in the
-    arena, in states and in the caller's inputs; outputs overlap inputs only as the kernel declares;
-    scratch overlaps neither; graph outputs and states are intact after the last step; the caller's
-    inputs are never written.
+    Checks: every op runs once (in a stage, all its rows, as they are needed), state ops in the graph's
+    order per state; kernels accept their ops; every place is aligned and inside its region; every operand
+    holds its value when it is read, in the arena, in states and in the caller's inputs; outputs overlap
+    inputs only as the kernel declares; scratch overlaps neither; graph outputs and states are intact after
+    the last step; the caller's inputs are never written.
     """
     replay = _Replay(graph, plan, kernels, alignment)
     replay.check_places()
     replay.check_order()
+    steps = {step.op: step for step in plan.steps}
     for step in plan.steps:
-        replay.run(step)
+        stage = plan.stage_of(step.op)
+        if stage is None:
+            replay.run(step)
+        elif stage.ops[0] == step.op:
+            replay.run_stage(stage, [steps[name] for name in stage.ops])
     replay.check_end()
 
 
@@ -95,7 +102,7 @@ class _Replay:
         for name in (*graph.inputs, *(y for op in graph.ops for y in op.outputs), *graph.outputs):
             if name not in plan.places:
                 raise PlanError(f"value {name!r} has no place")
-            self._check_place(f"value {name!r}", plan.places[name], graph[name].size_bytes, self._align(name))
+            self._check_place(f"value {name!r}", plan.places[name], self._held_bytes(name), self._align(name))
             if graph[name].constant != (plan.places[name].region == "const"):
                 raise PlanError(f"value {name!r}: only constants live in flash, found {plan.places[name]}")
         for state in graph.states:
@@ -113,6 +120,15 @@ class _Replay:
             there[:] = self.state_bytes_of[state.name]
         for x in graph.inputs:
             self._place_input(x)
+
+    def _held_bytes(self, name: str) -> int:
+        """Bytes of a value that exist at once."""
+        t = self.graph[name]
+        for stage in self.plan.stages:
+            if name in stage.rings:
+                _, _, width, channels = t.shape
+                return stage.rings[name] * stage.pitch(name, width) * channels * t.dtype.itemsize
+        return t.size_bytes
 
     def _place_input(self, x: str) -> None:
         place = self.plan.places[x]
@@ -162,6 +178,57 @@ class _Replay:
             self._write_state(op)
         else:
             self._compute(op, step)
+
+    def run_stage(self, stage: Stage, steps: list[Step]) -> None:
+        """All ops of a stage, row by row."""
+        order = [step.op for step in self.plan.steps]
+        first = order.index(stage.ops[0])
+        if tuple(order[first : first + len(stage.ops)]) != stage.ops:
+            raise PlanError(f"the ops of the stage of {stage.ops[0]!r} do not follow each other")
+        operands = [self._operands(stage, step) for step in steps]
+        for o in operands:
+            for x in o.op.inputs:
+                self.bytes_of.setdefault(x, self._fresh(x)) if self.graph[x].constant else None
+            for y in o.op.outputs:
+                self.bytes_of[y] = self._fresh(y)
+        StageReplay(
+            self.graph,
+            stage,
+            operands,
+            self.plan.places,
+            self.bytes_of,
+            self.memory.view,
+            self.memory.identities,
+            _fail,
+        ).run()
+        for y in (y for o in operands for y in o.op.outputs):
+            if self.plan.places[y].region != "arena":
+                raise PlanError(f"{y!r}: outputs of stages live in the arena")
+
+    def _operands(self, stage: Stage, step: Step) -> Operands:
+        op, tensors = self.ops[step.op], self.graph.tensors
+        kernel = self.kernels.get((type(op), step.kernel))
+        options = row_options(kernel, op, tensors) if kernel else ()
+        option = next((o for o in options if o.unit == stage.units[op.name]), None)
+        if kernel is None or option is None:
+            raise PlanError(f"{op.name}: {step.kernel!r} cannot run it {stage.units[op.name]} rows at a time")
+        width = tensors[op.outputs[0]].shape[2] if len(tensors[op.outputs[0]].shape) == 4 else 1
+        parts = [
+            option.run(strip(op, tensors, stage.columns(op.outputs[0], s, width)))
+            for s in range(stage.passes)
+        ]
+        fed = stage.fed and op.name == stage.ops[0]
+        size = stage.counter_bytes if fed else max(p.scratch_bytes for p in parts)
+        if size and (step.scratch is None or step.scratch.region != "arena"):
+            raise PlanError(f"{op.name}: needs {size} B of scratch in the arena, found {step.scratch}")
+        if size and step.scratch is not None:
+            self._check_place(f"scratch of {op.name!r}", step.scratch, size, self.alignment)
+        declared = kernel.aliases(op, tensors)
+        in_place = frozenset(a.a for a in declared if not a.delta and self._same_place(a.a, a.b))
+        return Operands(op, step.scratch if size else None, size, in_place)
+
+    def _same_place(self, a: str, b: str) -> bool:
+        return a in self.plan.places and self.plan.places[a] == self.plan.places[b]
 
     def _read_state(self, op: ReadState) -> None:
         source, identities = self._state_place(op.state), self.state_bytes_of[op.state]
@@ -292,6 +359,10 @@ class _Replay:
 
     def _fresh(self, name: str) -> np.ndarray:
         return self.memory.identities(f"{name!r}", self.graph[name].size_bytes)
+
+
+def _fail(message: str) -> None:
+    raise PlanError(message)
 
 
 def _state_of(op: Op) -> str | None:

@@ -13,7 +13,8 @@ from ...ir.ops.write_state import WriteState
 from .choose import Choice, choose
 from .kernel import Alias, Kernel
 
-InputMode = Literal["arena", "extern"]
+InputMode = Literal["arena", "extern", "rows"]
+INPUT_MODES: tuple[InputMode, ...] = ("arena", "extern", "rows")
 
 STATE_COPY = "state_copy"
 """Kernel name of a ReadState or WriteState step when the table has no kernel for it: a plain copy."""
@@ -65,7 +66,7 @@ def demand(
         {name: STATE_COPY if k is None else k.name for name, k in chosen.items()},
         {op.name: _aliases(graph, op, chosen[op.name]) for op in graph.ops},
         {op.name: _scratch(graph, op, chosen[op.name]) for op in graph.ops},
-        frozenset(graph.inputs) if input_mode == "extern" else frozenset(),
+        frozenset() if input_mode == "arena" else frozenset(graph.inputs),
         alignment,
     )
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...ir import Op, Tensor
+from ...ir.rounding import TFLITE_ROUNDINGS, Rounding
 
 Tensors = Mapping[str, Tensor]
 
@@ -139,6 +141,12 @@ def _no_aliases(op: Any, tensors: Tensors) -> tuple[Alias, ...]:
     return ()
 
 
+def _rounds_alike(
+    roundings: frozenset[Rounding], accepts: Callable[[Any, Tensors], bool], op: Any, tensors: Tensors
+) -> bool:
+    return getattr(op, "rounding", Rounding.TFLITE_DOUBLE) in roundings and accepts(op, tensors)
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One kernel variant.
@@ -148,8 +156,11 @@ class Kernel:
     emit      the calls that run it
     scratch_bytes, aliases   memory it needs and sharing it allows
     features  what it requires of a core (see boards.Board.isa)
+    roundings of ops it implements; `accepts` refuses others
     work      how often each of its loop bodies runs for an op, by name; a cost table gives the cycles of
               one round of each on a core
+    sums      it adds up a map row by row and is only for ops that reduce maps to one pixel, in stages: its
+              call is for row "oy" of the input, and its scratch holds the sums between calls
     """
 
     name: str
@@ -160,15 +171,21 @@ class Kernel:
     scratch_bytes: Callable[[Any, Tensors], int] = _no_scratch
     aliases: Callable[[Any, Tensors], tuple[Alias, ...]] = _no_aliases
     features: frozenset[str] = field(default_factory=frozenset)
+    roundings: frozenset[Rounding] = TFLITE_ROUNDINGS
     work: Callable[[Any, Tensors], Mapping[str, int]] = plain_work
+    sums: bool = False
+
+    def __post_init__(self) -> None:
+        # Here and not in every descriptor: whoever asks `accepts`, no kernel rounds another way than its op.
+        object.__setattr__(self, "accepts", partial(_rounds_alike, self.roundings, self.accepts))
 
 
 def accepting(
     op: Op, tensors: Tensors, kernels: Sequence[Kernel], features: frozenset[str]
 ) -> list[tuple[int, Kernel]]:
-    """(place in the table, kernel) of all kernels that can run the op on a core with `features`."""
+    """(place in the table, kernel) of all kernels that can run the whole op on a core with `features`."""
     return [
         (rank, k)
         for rank, k in enumerate(kernels)
-        if type(op) is k.op and k.features <= features and k.accepts(op, tensors)
+        if type(op) is k.op and not k.sums and k.features <= features and k.accepts(op, tensors)
     ]

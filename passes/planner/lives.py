@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...ir import Op
 from ...ir.ops.read_state import ReadState
@@ -42,16 +42,18 @@ class Timeline:
     blocks   run-time values, scratch buffers, and state contents between writes ("versions")
     aliases  what the kernels declare, plus: reading a state views its content, writing it makes one
     pins     blocks whose place is given: state content -> state name, extern input -> its own name
+    slides   (a, b) -> limit: b may be written over a at any distance b - a up to it, in bytes
     """
 
     order: tuple[Op, ...]
     blocks: dict[str, Block]
     aliases: tuple[Alias, ...]
     pins: dict[str, tuple[str, str]]
+    slides: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def timeline(need: Demand, order: tuple[Op, ...]) -> Timeline:
-    """Lifetimes and aliases when the graph's ops run in `order`."""
+    """Lifetimes and aliases when the graph's ops run in `order`, each as a whole."""
     blocks = _value_blocks(need, order)
     pins = {x: ("input", x) for x in need.graph.inputs if x in need.extern}
     aliases: list[Alias] = []

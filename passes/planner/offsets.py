@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from .alias import Overlaps
@@ -68,7 +68,7 @@ def first_fit(overlaps: Overlaps, pinned: tuple[Group, ...], grouped: list[Group
     """Place free groups one by one at the lowest free offset, in several orders; the best result."""
     blocks, heaviest = overlaps.time.blocks, overlaps.heaviest_step
     free = [_normal(g, blocks) for g in grouped]
-    gaps = _forbidden(free, blocks)
+    gaps = _forbidden(free, blocks, overlaps.time.slides)
     height = [max(offset + blocks[name].size for name, offset in g.offsets.items()) for g in free]
     starts = [min(blocks[n].start for n in g.offsets) for g in free]
     span = [max(blocks[n].end for n in g.offsets) - start + 1 for g, start in zip(free, starts, strict=True)]
@@ -79,6 +79,7 @@ def first_fit(overlaps: Overlaps, pinned: tuple[Group, ...], grouped: list[Group
         lambda i: (-height[i] * span[i], -height[i], i),
         lambda i: (-span[i], -height[i], i),
         lambda i: (-at_peak[i], -span[i], -height[i], i),
+        lambda i: (-starts[i], -height[i], i),  # what slides below an input is placed before it
     )
     best: Packing | None = None
     for rule in rules:
@@ -109,7 +110,9 @@ Gap = tuple[int, int, int]
 """(group j, low, high): a group's offset minus that of j must not be strictly between low and high."""
 
 
-def _forbidden(free: list[Group], blocks: dict[str, Block]) -> list[list[Gap]]:
+def _forbidden(
+    free: list[Group], blocks: dict[str, Block], slides: Mapping[tuple[str, str], int]
+) -> list[list[Gap]]:
     """Per group, the distances to others at which two of their blocks collide."""
     gaps: list[list[Gap]] = [[] for _ in free]
     flat = [(i, blocks[name], offset) for i, g in enumerate(free) for name, offset in g.offsets.items()]
@@ -120,8 +123,12 @@ def _forbidden(free: list[Group], blocks: dict[str, Block]) -> list[list[Gap]]:
             if b.start > a.end:
                 break
             if i != j:
-                gaps[i].append((j, y - x - a.size, y - x + b.size))
-                gaps[j].append((i, x - y - b.size, x - y + a.size))
+                # b must not start between these distances after a
+                low = max(-b.size, slides.get((a.name, b.name), -b.size))
+                high = min(a.size, -slides.get((b.name, a.name), -a.size))
+                if low < high:
+                    gaps[i].append((j, y - x - high, y - x - low))
+                    gaps[j].append((i, x - y + low, x - y + high))
     return gaps
 
 
@@ -152,8 +159,10 @@ def lower_bound(overlaps: Overlaps, pinned: Collection[str] = ()) -> int:
     blocks = [b for b in overlaps.time.blocks.values() if b.name not in pinned and b.size]
     unit = overlaps.need.alignment
     linked: Links = {b.name: set() for b in blocks}
+    slides = overlaps.time.slides
     for (a, b), distances in overlaps.distances.items():
-        if distances and a in linked and b in linked:
+        slid = (a, b) in slides or (b, a) in slides
+        if (distances or slid) and a in linked and b in linked:
             linked[a].add(b)
             linked[b].add(a)
     best = 0

@@ -50,6 +50,7 @@ class _Model:
 
     def __init__(self, overlaps: Overlaps, start: Packing, bound: int) -> None:
         self.unit = overlaps.need.alignment
+        self._slides = overlaps.time.slides
         self.model = cp_model.CpModel()
         blocks = [overlaps.time.blocks[name] for name in start.offsets]
         self.size = self.model.new_int_var(bound // self.unit, start.size // self.unit - 1, "arena")
@@ -81,8 +82,14 @@ class _Model:
             return
         x, y = self.offsets[a.name], self.offsets[b.name]
         ways = [self.model.new_bool_var("") for _ in range(2 + len(distances))]
-        self.model.add(x + self._units(a.size) <= y).only_enforce_if(ways[0])
-        self.model.add(y + self._units(b.size) <= x).only_enforce_if(ways[1])
+        self.model.add(x - y <= self._before(b, a)).only_enforce_if(ways[0])
+        self.model.add(y - x <= self._before(a, b)).only_enforce_if(ways[1])
         for way, distance in zip(ways[2:], distances, strict=True):
             self.model.add(y - x == distance // self.unit).only_enforce_if(way)
-        self.model.add_exactly_one(ways) if not distances else self.model.add_bool_or(ways)
+        slid = (a.name, b.name) in self._slides or (b.name, a.name) in self._slides
+        self.model.add_bool_or(ways) if distances or slid else self.model.add_exactly_one(ways)
+
+    def _before(self, a: Block, b: Block) -> int:
+        """The largest distance b - a at which b may start before a, in units."""
+        slide = self._slides.get((a.name, b.name), -b.size)
+        return max(-self._units(b.size), slide // self.unit)

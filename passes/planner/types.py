@@ -22,10 +22,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Step:
-    """Execute one whole op: by which kernel, with scratch memory where (None: it needs none).
-
-    A plan is a list of steps; ops executed together per row or patch will be another kind of step.
-    """
+    """Execute one op: by which kernel, with scratch memory where (None: it needs none)."""
 
     op: str
     kernel: str
@@ -33,10 +30,54 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """Ops that run together, a few rows of each at a time, so that no map between them is ever whole.
+
+    ops      a run of the plan's steps; in every tick each computes its next rows, if those it needs are there
+    rings    rows kept of each value, by name: row r lies in slot r modulo that number. Values of the stage
+             that are not named are whole
+    units    rows per call by op
+    held     ops that wait until somebody needs their next rows
+    strips   columns [start, end) of each value made here, per strip: the stage runs once for every strip.
+             Empty: whole rows
+    fed      the caller gives the rows of the first op's input one by one; the counts of rows done are the
+             scratch memory of that op in between
+    upwards  rows are computed from the last to the first
+    """
+
+    ops: tuple[str, ...]
+    rings: Mapping[str, int]
+    units: Mapping[str, int]
+    held: frozenset[str] = frozenset()
+    strips: tuple[Mapping[str, tuple[int, int]], ...] = ()
+    fed: bool = False
+    upwards: bool = False
+
+    @property
+    def counter_bytes(self) -> int:
+        """Memory for the counts of rows done between two rows that are fed."""
+        return 4 * len(self.ops) if self.fed else 0
+
+    def columns(self, value: str, strip: int, width: int) -> tuple[int, int]:
+        """Columns of a value made in the stage that a strip computes; `width` is that of the value."""
+        return self.strips[strip][value] if self.strips else (0, width)
+
+    def pitch(self, value: str, width: int) -> int:
+        """Columns of one row of a ring."""
+        return max((b - a for a, b in (s[value] for s in self.strips)), default=width)
+
+    @property
+    def passes(self) -> int:
+        """How often the stage runs."""
+        return len(self.strips) or 1
+
+
+@dataclass(frozen=True)
 class Plan:
     """Order, placement and kernels of one graph on one board.
 
     steps              in execution order, each op of the graph once
+    stages             runs of steps that are executed together, in order; other ops run whole
     places             of every value that is not constant
     arena_bytes        size of the arena; lower_bound_bytes is proven: no placement under this order is
                        smaller, whichever values share memory (those in the state buffer or in the
@@ -54,6 +95,11 @@ class Plan:
     lower_bound_bytes: int
     order_peak_bytes: int = 0
     order_bound_bytes: int = 0
+    stages: tuple[Stage, ...] = ()
+
+    def stage_of(self, op: str) -> Stage | None:
+        """The stage that an op belongs to."""
+        return next((s for s in self.stages if op in s.ops), None)
 
     @property
     def optimal(self) -> bool:

@@ -139,6 +139,15 @@ static inline void pl_mve_walk_host(const pl_mve_walk *w)
     }
 }
 
+/* The body of a function that runs a walk: assembly with the walk in r11, or its equivalent in C. */
+#ifdef PL_MVE
+#define PL_MVE_RUN(w, code)                                                                        \
+    register pl_mve_walk *walk __asm__("r11") = w;                                                 \
+    __asm__ volatile(code : : "r"(walk) : PL_MVE_CLOBBERS)
+#else
+#define PL_MVE_RUN(w, code) pl_mve_walk_host(w)
+#endif
+
 /* to[i * step + 4 * c + r] = from[r][i * pitch + c] for c < n, i < count, r < 4; n <= 16, count >= 1. For
  * c >= n, up to 16, something is written too.
  */

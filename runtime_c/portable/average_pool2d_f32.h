@@ -5,7 +5,8 @@
 
 /* Average pooling of floats, one output row.
  *
- *   y[ox][c] = clamp(mean over ky,kx of rows[ky][ox*stride_w + kx - pad_left][c], low, high)
+ *   y[ox][c] = clamp(mean over ky,kx of rows[ky][ix][c], low, high)
+ *   ix = ox*stride_w + kx*dilation_w - pad_left
  *
  * rows  kernel_h pointers to input rows [in_w][channels]; NULL rows and columns outside the input
  *       count neither in the sum nor in the number; at least one element counts
@@ -14,7 +15,7 @@
  */
 typedef struct {
     int32_t in_w, channels, out_w;
-    int32_t kernel_h, kernel_w, stride_w, pad_left;
+    int32_t kernel_h, kernel_w, stride_w, dilation_w, pad_left;
     float low, high;
 } pl_average_pool2d_f32_params;
 
@@ -27,14 +28,17 @@ static void pl_average_pool2d_f32(const void *const *rows, float *y,
     }
     for (int32_t ox = 0; ox < p->out_w; ox++) {
         const int32_t x0 = ox * p->stride_w - p->pad_left;
-        const int32_t first = x0 > 0 ? x0 : 0;
-        const int32_t end = x0 + p->kernel_w < p->in_w ? x0 + p->kernel_w : p->in_w;
-        const float count = (float)(inside * (end - first));
+        const int32_t outside = x0 < 0 ? (p->dilation_w - 1 - x0) / p->dilation_w : 0; /* taps */
+        const int32_t first = x0 + outside * p->dilation_w;
+        const int32_t last = x0 + (p->kernel_w - 1) * p->dilation_w;
+        const int32_t end = last < p->in_w ? last + 1 : p->in_w;
+        const int32_t across = (end - first + p->dilation_w - 1) / p->dilation_w;
+        const float count = (float)(inside * across);
         for (int32_t c = 0; c < p->channels; c++) {
             float sum = 0.0f;
             for (int32_t ky = 0; ky < p->kernel_h; ky++) {
                 const float *row = rows[ky];
-                for (int32_t ix = row ? first : end; ix < end; ix++) {
+                for (int32_t ix = row ? first : end; ix < end; ix += p->dilation_w) {
                     sum += row[ix * p->channels + c];
                 }
             }

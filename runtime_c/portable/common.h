@@ -17,6 +17,14 @@ typedef char pl_assert_arithmetic_shift[((-1) >> 1) == -1 ? 1 : -1];
 #define PL_NOINLINE
 #endif
 
+/* For kernels that are told by constant arguments which of several functions or types they are: only what
+ * a call asks for is left of them, and only that part of libm is linked. */
+#if defined(__GNUC__) || defined(__clang__)
+#define PL_INLINE inline __attribute__((always_inline))
+#else
+#define PL_INLINE inline
+#endif
+
 /* x clamped to [low, high]. */
 static inline int32_t pl_clamp(int32_t x, int32_t low, int32_t high)
 {
@@ -60,4 +68,37 @@ static inline void pl_rows(const void **rows, int32_t taps, const void *x, int32
         const int32_t r = first + i * dilation;
         rows[i] = r < 0 || r >= height ? pad : (const uint8_t *)x + (ptrdiff_t)r * pitch_bytes;
     }
+}
+
+/* Slot of a row in a ring of `ring` rows. */
+static inline int32_t pl_slot(int32_t row, int32_t ring)
+{
+    return row % ring;
+}
+
+/* Row pointers into a ring: row r of the `height` rows of the map is in slot r modulo `ring`. */
+static inline void pl_ring_rows(const void **rows, int32_t taps, const void *x, int32_t pitch_bytes,
+                                int32_t first, int32_t dilation, int32_t height, const void *pad,
+                                int32_t ring)
+{
+    PL_UNKNOWN(first);
+    for (int32_t i = 0; i < taps; i++) {
+        const int32_t r = first + i * dilation;
+        rows[i] = r < 0 || r >= height
+                      ? pad
+                      : (const uint8_t *)x + (ptrdiff_t)pl_slot(r, ring) * pitch_bytes;
+    }
+}
+
+/* How many of the `size` rows of a map are needed before row `row` of the next can be computed. */
+static inline int32_t pl_until(int32_t row, int32_t stride, int32_t ahead, int32_t size)
+{
+    const int32_t end = row * stride + ahead;
+    return end < size ? end : size;
+}
+
+/* Rows of the next call: `unit`, or what is left of `rows`. */
+static inline int32_t pl_left(int32_t done, int32_t unit, int32_t rows)
+{
+    return rows - done < unit ? rows - done : unit;
 }

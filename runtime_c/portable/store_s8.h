@@ -1,21 +1,5 @@
 #pragma once
-#include "common.h"
-
-/* Kernels gather up to this many accumulators before they store them. */
-enum { PL_STORE = 16 };
-
-/* How accumulators of output channels become int8 outputs.
- *
- * shift        to the right, as positive numbers; right_only: all are at least 1
- * Bounds: with the bias, |accumulator| * 2^max(-shift, 0) < 2^30; multiplier in [0, 2^31); shift in
- *         [-30, 31].
- */
-typedef struct {
-    int32_t zero_point, low, high, right_only;
-    const int32_t *bias;       /* [channels] */
-    const int32_t *multiplier; /* [channels] */
-    const int8_t *shift;       /* [channels] */
-} pl_channels_s8;
+#include "channels_s8.h"
 
 /* y[i] = clamp(requantize(acc[i] + bias[first + i])), i < n. The first loop is pl_requantize without the
  * left shift, which hardly any model needs.

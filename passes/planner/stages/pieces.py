@@ -1,0 +1,201 @@
+"""Ops on a part of their rows and columns: the same operator on smaller tensors."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
+
+from ....ir import Op, Tensor
+from ....ir.ops.reshape import Reshape
+from ....ir.ops.resize_nearest import ResizeNearest
+from ..kernel import Call, Kernel, Tensors
+from .reach import COLUMNS, ROWS, Windowed, is_windowed, reaches, steps, sums_over_the_map
+
+Columns = Mapping[str, tuple[int, int]]
+"""Columns [start, end) of values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """An op as a kernel sees it when it computes some columns, or single rows.
+
+    op, tensors  the operator with the geometry of the part, and the tensors with its shapes
+    starts       first column the part needs of each input that is cut by columns
+    cut          it has not all columns
+    """
+
+    op: Op
+    tensors: Tensors
+    starts: Mapping[str, int]
+    cut: bool = False
+
+
+def strip(op: Op, tensors: Tensors, columns: tuple[int, int]) -> Piece:
+    """The op for output columns [start, end) alone; inputs are cut to the columns these need.
+
+    Requires: the op has reaches along columns.
+    """
+    start, end = columns
+    shape = tensors[op.outputs[0]].shape
+    if len(shape) < 4 or (start, end) == (0, shape[COLUMNS]):
+        return Piece(op, tensors, {})
+    found = reaches(op, tensors, COLUMNS)
+    assert found is not None
+    cut = {x: (r.first(start), r.end(end - 1)) for x, r in found.items()}
+    shapes = {x: _with(tensors[x], COLUMNS, b - a) for x, (a, b) in cut.items()}
+    shapes[op.outputs[0]] = _with(tensors[op.outputs[0]], COLUMNS, end - start)
+    if is_windowed(op):
+        assert isinstance(op, Windowed)
+        r = found[op.x]
+        left = max(0, r.before - start * r.stride)
+        right = max(0, (end - 1) * r.stride - r.before + r.extent - r.size)
+        window = replace(op.window, padding=(op.window.padding[0], (left, right)))
+        op = replace(op, window=window)
+    elif isinstance(op, ResizeNearest):
+        op = replace(op, size=(op.size[0], end - start))
+    elif isinstance(op, Reshape):
+        op = replace(op, shape=shapes[op.y].shape)
+    return Piece(op, _overlaid(tensors, shapes), {x: a for x, (a, _) in cut.items()}, True)
+
+
+def single_rows(op: Op, tensors: Tensors, rows: int = 1) -> Piece:
+    """An op that makes each output row from one row of its inputs, on so many rows.
+
+    Requires: the op has reaches along rows with extent 1; one row where it repeats rows.
+    """
+    found = reaches(op, tensors, ROWS)
+    assert found is not None
+    shapes = {v: _with(tensors[v], ROWS, rows) for v in (*found, *op.outputs)}
+    if isinstance(op, ResizeNearest):
+        op = replace(op, size=(rows, op.size[1]))
+    elif isinstance(op, Reshape):
+        op = replace(op, shape=shapes[op.y].shape)
+    return Piece(op, _overlaid(tensors, shapes), {})
+
+
+def few_rows(op: Op, tensors: Tensors, rows: int) -> Piece:
+    """A windowed op on a map of just so many output rows, with the padding such a map can have."""
+    assert isinstance(op, Windowed)
+    window = op.window
+    height = (rows - 1) * window.stride[0] + window.extent[0]
+    top = min(window.padding[0][0], height - 1)
+    bottom = min(window.padding[0][1], height - 1 - top)
+    shapes = {op.x: _with(tensors[op.x], ROWS, height - top - bottom), op.y: _with(tensors[op.y], ROWS, rows)}
+    op = replace(op, window=replace(window, padding=((top, bottom), window.padding[1])))
+    return Piece(op, _overlaid(tensors, shapes), {})
+
+
+def _overlaid(tensors: Tensors, changed: dict[str, Tensor]) -> Tensors:
+    """The tensors, some of them of other shapes; nothing writes to them."""
+    return ChainMap(changed, cast(MutableMapping[str, Tensor], tensors))
+
+
+def _with(t: Tensor, axis: int, size: int) -> Tensor:
+    return replace(t, shape=(*t.shape[:axis], size, *t.shape[axis + 1 :]))
+
+
+@dataclass(frozen=True, eq=False)
+class RowKernel:
+    """How a kernel runs an op (or a strip of it) a few rows at a time.
+
+    piece   what the kernel is given: all rows, or as many as one call makes
+    unit    rows per call
+    """
+
+    kernel: Kernel
+    piece: Piece
+    unit: int
+
+    def calls(self) -> tuple[Call, ...]:
+        """The calls for one unit of rows."""
+        return self._calls
+
+    @cached_property
+    def _calls(self) -> tuple[Call, ...]:
+        return self.kernel.emit(self.piece.op, self.piece.tensors)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the kernel takes the piece: narrow strips are too small for some."""
+        return self.kernel.accepts(self.piece.op, self.piece.tensors)
+
+    @property
+    def rows(self) -> int:
+        """Steps of the piece."""
+        return steps(self.piece.op, self.piece.tensors)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Scratch memory of a call."""
+        return self.kernel.scratch_bytes(self.piece.op, self.piece.tensors)
+
+
+_MOST_ROWS = 8
+"""Rows per call that are tried for kernels which see a map as a run of pixels; they divide its height."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowOption:
+    """A kernel for an op in stages: rows per call, `block` at most; `pointers`: it wants row pointers."""
+
+    kernel: Kernel
+    unit: int
+    block: int
+    pointers: bool
+
+    def run(self, part: Piece) -> RowKernel:
+        """How it computes a part of the op."""
+        if self.kernel.sums:
+            return RowKernel(self.kernel, part, 1)
+        if not self.pointers:
+            some = single_rows(part.op, part.tensors, self.unit)
+            return RowKernel(self.kernel, Piece(some.op, some.tensors, part.starts), self.unit)
+        if self.unit == self.block and not part.cut:
+            return RowKernel(self.kernel, part, self.unit)
+        few = few_rows(part.op, part.tensors, self.unit)
+        return RowKernel(self.kernel, Piece(few.op, few.tensors, part.starts, part.cut), self.unit)
+
+
+def row_options(kernel: Kernel, op: Op, tensors: Tensors) -> tuple[RowOption, ...]:
+    """The ways in which a kernel can run an op row by row; none where it cannot."""
+    found = reaches(op, tensors, ROWS)
+    if found is None or not kernel.accepts(op, tensors):
+        return ()
+    if kernel.sums or sums_over_the_map(op, tensors):
+        fits = kernel.sums and sums_over_the_map(op, tensors)
+        return (RowOption(kernel, 1, 1, False),) if fits else ()
+    loops = [call.rows for call in kernel.emit(op, tensors)]
+    if loops and all(loops):
+        blocks = {loop.block for loop in loops if loop}
+        if len(blocks) != 1:
+            return ()
+        block = blocks.pop()
+        fewer = (u for u in (1, 2, 3, 4) if u < block and _takes(kernel, op, tensors, u))
+        return tuple(RowOption(kernel, u, block, True) for u in (*fewer, block))
+    pointwise = all((r.extent, r.stride, r.before) == (1, 1, 0) for r in found.values())
+    if any(loops) or not pointwise:
+        return ()
+    if is_windowed(op):
+        assert isinstance(op, Windowed)
+        if not op.window.pointwise:
+            return ()  # one row, but several columns: such kernels walk whole maps
+    row = single_rows(op, tensors)
+    if not kernel.accepts(row.op, row.tensors):
+        return ()
+    height = tensors[op.outputs[0]].shape[ROWS]
+    repeats = any(r.up > 1 for r in found.values())
+    units = [1, *(u for u in range(2, _MOST_ROWS + 1) if height % u == 0 and not repeats)]
+    return tuple(RowOption(kernel, u, u, False) for u in units)
+
+
+def _takes(kernel: Kernel, op: Op, tensors: Tensors, unit: int) -> bool:
+    """Whether a kernel that computes several rows per call can be used for fewer."""
+    if not is_windowed(op):
+        return False
+    part = few_rows(op, tensors, unit)
+    if not kernel.accepts(part.op, part.tensors):
+        return False
+    return all(call.rows and call.rows.block == unit for call in kernel.emit(part.op, part.tensors))

@@ -1,0 +1,10 @@
+#pragma once
+#include "depthwise_conv2d_s8_loop.h"
+#include "store_s8_onnx.h"
+
+/* As the kernel without the suffix, under an ONNX rounding. */
+static void pl_depthwise_conv2d_s8_onnx(const void *const *rows, int8_t *y,
+                                        const pl_depthwise_conv2d_s8_params *p)
+{
+    pl_depthwise_conv2d_s8_loop(rows, y, p, pl_store_s8_onnx);
+}
