@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -69,6 +70,9 @@ def load(model: str | Path, input_shapes: Shapes | None = None) -> Graph:
 _TRIES = 4
 """How often a library that exceeds the memory there is is planned again."""
 
+_LAYER_BYTES = 136
+"""What the code and parameters of a layer take at most on a Cortex-M4, beside its kernel (measured)."""
+
 _LINK_BYTES = 2048
 """Bytes less to try where a program does not link."""
 
@@ -101,6 +105,7 @@ def compile(
     goal: Goal = "balanced",
     max_ram: int | None = None,
     max_flash: int | None = None,
+    calibration: str | Path | None = None,
     stream_axis: str | None = None,
     hop: int = 1,
     max_state: int | None = None,
@@ -113,6 +118,7 @@ def compile(
                          the plan of the smallest arena
     max_ram, max_flash   bytes to stay within, beside the board's own memories; where whole ops do not fit,
                          the fastest plan in stages that does is taken
+    calibration          typical inputs (.npy, .npz): the float model is quantized to int8 with them first
     stream_axis          "time" or a dimension of the input: the library is given `hop` new frames per call
                          instead of a whole window, and keeps what it needs again (`max_state` bytes at most)
     verify_passes        check the IR after every pass, and replay the plan
@@ -121,6 +127,26 @@ def compile(
     model, out = Path(model), Path(out)
     folder.check_target(out)
     target = boards.load(board)
+    if calibration is not None:
+        with tempfile.TemporaryDirectory(prefix="patchloom-quantize-") as work:
+            integer = Path(work) / f"{model.stem}.tflite"
+            quantize(model, calibration, out=integer)
+            return compile(
+                integer,
+                board,
+                out,
+                name=name,
+                input_mode=input_mode,
+                io_int8=io_int8,
+                input_shapes=input_shapes,
+                goal=goal,
+                max_ram=max_ram,
+                max_flash=max_flash,
+                stream_axis=stream_axis,
+                hop=hop,
+                max_state=max_state,
+                verify_passes=verify_passes,
+            )
     options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}), goal, max_ram, max_flash)
     options = replace(options, stream_axis=stream_axis, hop=hop, max_state=max_state)
     library, footprint = _within_limits(prepare(model, options, verify_passes), target, verify_passes)
@@ -143,6 +169,9 @@ def _within_limits(prepared: Prepared, target: Board, verify_plan: bool) -> tupl
         check_fits(library, target, None, options.max_ram, options.max_flash)
         try:
             footprint = measure(library, target)
+            if footprint is None and not options.layer_code_bytes and limit < _tight(library):
+                options = replace(options, layer_code_bytes=_LAYER_BYTES)  # nothing can be measured here
+                continue
             over = footprint.weight_bytes + footprint.code_bytes - limit if footprint else 0
             deeper = _ram_over(library, footprint, options, target)
         except UserError as e:
@@ -157,6 +186,11 @@ def _within_limits(prepared: Prepared, target: Board, verify_plan: bool) -> tupl
             layer_code_bytes=options.layer_code_bytes + more,
             reserved_ram_bytes=options.reserved_ram_bytes + max(0, deeper),
         )
+
+
+def _tight(library: Library) -> int:
+    """Flash below which the code of layers might matter."""
+    return library.view.weight_bytes + _LAYER_BYTES * len(library.graph.ops)
 
 
 def _ram_over(library: Library, footprint: Footprint | None, options: Options, target: Board) -> int:

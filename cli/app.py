@@ -16,7 +16,7 @@ from .. import __version__, api, boards
 from ..errors import UserError
 from . import quantize, show
 from .output import print_json, print_text, progress
-from .plot import plot_front
+from .plot import check_picture, plot_front
 
 app = typer.Typer(
     name="patchloom",
@@ -109,6 +109,9 @@ def compile(
     input_mode: Annotated[InputMode, typer.Option("--input", help="Where inputs lie.")] = InputMode.arena,
     io: Annotated[Io, typer.Option(help="int8 strips quantize/dequantize at the boundary.")] = Io.model,
     input_shape: Shapes = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Typical inputs (.npy, .npz) of a float model, to quantize it first.")
+    ] = None,
     stream_axis: Annotated[
         str | None,
         typer.Option("--stream-axis", help="Take new frames only, along `time` or a dimension of the input."),
@@ -132,6 +135,7 @@ def compile(
         goal=goal.value,
         max_ram=max_ram,
         max_flash=max_flash,
+        calibration=calibration,
         stream_axis=stream_axis,
         hop=hop,
         max_state=max_state,
@@ -218,6 +222,8 @@ def pareto(
     json: Json = False,
 ) -> None:
     """Show the front of RAM and latency: every plan that no other beats in both."""
+    if plot is not None:
+        check_picture(plot)
     points = api.pareto(
         model,
         board,

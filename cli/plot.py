@@ -11,12 +11,19 @@ from ..errors import UserError
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def plot_front(path: Path, title: str, points: Sequence[ParetoPoint]) -> None:
-    """Write a picture of a front. Raises UserError when matplotlib is missing or `path` cannot be written."""
+def check_picture(path: Path) -> None:
+    """Raise UserError unless `path` is named as a picture is; known before the long search."""
     if path.suffix not in _SUFFIXES:
         raise UserError(
             f"cannot draw {path.name}", found=path.suffix or "no suffix", accepted=", ".join(_SUFFIXES)
         )
+    if not path.parent.is_dir():
+        raise UserError(f"cannot write {path}", found=f"{path.parent} is not a folder")
+
+
+def plot_front(path: Path, title: str, points: Sequence[ParetoPoint]) -> None:
+    """Write a picture of a front. Raises UserError when matplotlib is missing or `path` cannot be written."""
+    check_picture(path)
     try:
         from matplotlib.figure import Figure
     except ImportError as e:

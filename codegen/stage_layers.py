@@ -140,7 +140,7 @@ class LayerWriter:
             taps=loop.taps if loop else 0,
             out_rows=0,
             row_step="",
-            rows=self._rows(layer, first) if loop else (),
+            rows=self._rows(layer, calls) if loop else (),
             call=wrapped(f"{first.function}({', '.join(args)});"),
         )
 
@@ -250,15 +250,16 @@ class LayerWriter:
             return {x: reach.mirrored(layer.rows) for x, reach in found.items()}
         return found
 
-    def _rows(self, layer: RowLayer, call: Call) -> tuple[str, ...]:
-        """Lines that set up the row pointers."""
-        rows = call.rows
+    def _rows(self, layer: RowLayer, calls: Sequence[Call]) -> tuple[str, ...]:
+        """Lines that set up the row pointers; padded rows are those of the widest strip."""
+        rows = calls[0].rows
         assert rows is not None
-        x = next(p for p in call.pointers if p.name == "x")
+        x = next(p for p in calls[0].pointers if p.name == "x")
         first = "oy" if rows.stride == 1 else f"oy * {rows.stride}"
         if rows.pad_top:
             first += f" - {rows.pad_top}"
-        pad = pad_text(self._binding, rows.pad)
+        pads = [c.rows.pad for c in calls if c.rows and c.rows.pad]
+        pad = pad_text(self._binding, max(pads, key=lambda p: p.count, default=None))
         ring = self._stage.rings.get(x.value)
         function = "pl_ring_rows" if ring else "pl_rows"
         height = self._binding.graph[x.value].shape[ROWS]

@@ -179,16 +179,17 @@ def check_fits(
                 f"{library.model_name} does not fit {given}: {need - limit} B of {what} too many",
                 found=f"{need} B of {what}",
                 accepted=f"at most {limit} B",
-                hint=_ram_hint(library) if what == "RAM" else "a smaller model, or a board with more flash",
+                hint=_ram_hint(library, board) if what == "RAM" else "a smaller model, or a board with more flash",
                 exit_code=1,
             )
 
 
-def _ram_hint(library: Library) -> str:
+def _ram_hint(library: Library, board: Board) -> str:
     """What would help, with figures that are known."""
-    inputs, plan = _arena_input_bytes(library), library.plan
+    inputs, plan = _arena_input_bytes(library), front(library.graph, board, library.options).smallest().plan
     extern = f"--input extern keeps up to {inputs} B of input out of the arena; " if inputs else ""
     profiles = map(boards.load, boards.names())
     need = plan.arena_bytes + plan.state_bytes + STACK_BYTES
     fitting = [b.name for b in profiles if b.real and b.sram_bytes >= need]
-    return f"{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"
+    smallest = f"the smallest arena of any plan found is {plan.arena_bytes} B; "
+    return f"{smallest}{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"

@@ -67,6 +67,17 @@ def test_random_stages_compute_what_the_reference_does(seed: int) -> None:
         assert not wrong(run(library_of(p, point.plan))), point.plan.stages
 
 
+@pytest.mark.parametrize("seed", [401, 402, 403])
+def test_networks_fed_by_rows_compute_what_the_reference_does(seed: int) -> None:
+    need_host()
+    p = prepared(net_of(seed), input_mode="rows")
+    front = front_of(p)
+    for way in spread(front.ways, 2):
+        point = front.point(way, 0.1)
+        assert point.plan.stages[0].fed
+        assert not wrong(run(library_of(p, point.plan))), point.plan.stages
+
+
 @pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.INT16])
 def test_stages_of_other_types_compute_what_the_reference_does(dtype: DType) -> None:
     need_host()

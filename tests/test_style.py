@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "emulation": {"errors", "ir", "boards", "frontend", "export", "passes", "codegen"},
     "folder": {"errors", "codegen", "passes"},
     "quantization": {"errors", "ir", "frontend", "export", "passes"},
+    "survey": {"errors", "ir", "boards", "passes", "codegen", "emulation"},
     "api": {
         "errors",
         "ir",
@@ -44,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "emulation",
         "folder",
         "quantization",
+        "survey",
     },
     "cli": {"errors", "boards", "emulation", "quantization", "api"},
     "__init__": {"api"},

@@ -16,11 +16,13 @@ from ...ir import Graph, Op
 from ...ir.ops.read_state import ReadState
 from ...ir.ops.write_state import WriteState
 from .kernel import Alias, Kernel
-from .stages.check import Operands, StageReplay
+from .stages.check import Operands, StageReplay, stage_problem
 from .stages.pieces import row_options, strip
 from .types import Place, Plan, Stage, Step
 
 UNWRITTEN = -1
+_ROOMY = 1 << 24
+"""Bytes that no arena has beyond twice its values: a plan read from a file may say anything."""
 
 
 class PlanError(AssertionError):
@@ -93,6 +95,11 @@ class _Replay:
     def check_places(self) -> None:
         """Every value has a place inside its region; then the inputs and states are put there."""
         graph, plan, regions = self.graph, self.plan, self.memory.regions
+        most = _ROOMY + 2 * sum(t.size_bytes for t in graph.tensors.values())
+        if not (0 <= plan.arena_bytes <= most and 0 <= plan.state_bytes <= most):
+            raise PlanError(f"arena of {plan.arena_bytes} B, state of {plan.state_bytes} B")
+        if problem := stage_problem(graph, plan.stages):
+            raise PlanError(problem)
         regions["arena", ""] = np.full(plan.arena_bytes, UNWRITTEN, np.int64)
         regions["state", ""] = np.full(plan.state_bytes, UNWRITTEN, np.int64)
         for x in graph.inputs:
@@ -217,6 +224,8 @@ class _Replay:
             option.run(strip(op, tensors, stage.columns(op.outputs[0], s, width)))
             for s in range(stage.passes)
         ]
+        if not all(p.accepted for p in parts) or (stage.strips and len({p.form for p in parts}) > 1):
+            raise PlanError(f"{op.name}: {step.kernel!r} cannot run its strips of columns")
         fed = stage.fed and op.name == stage.ops[0]
         size = stage.counter_bytes if fed else max(p.scratch_bytes for p in parts)
         if size and (step.scratch is None or step.scratch.region != "arena"):

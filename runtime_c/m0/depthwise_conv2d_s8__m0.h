@@ -131,14 +131,15 @@ static void pl_depthwise_channel_right_m0(const uint32_t *x, const int32_t *w,
 #endif
 
 /* Words of one channel's columns: per column, per pair of rows (a, b) in `table`, a[i] + b[i] * 2^16,
- * for i from `first` to `last` (not included) in steps of `pitch`.
+ * for i from `first` to `last` (not included) in steps of `pitch`. The table's end is a number, as compilers
+ * take a pointer to it for a use of what lies there.
  */
 #if defined(__GNUC__) && defined(__thumb__) && __ARM_ARCH >= 6
 static PL_THUMB void pl_depthwise_columns_m0(PL_PARAMETER uint32_t *words,
                                              PL_PARAMETER const int8_t *const *table,
                                              PL_PARAMETER int32_t first, PL_PARAMETER int32_t pitch,
                                              PL_PARAMETER int32_t last,
-                                             PL_PARAMETER const int8_t *const *table_end)
+                                             PL_PARAMETER uintptr_t table_end)
 {
     __asm__ volatile(PL_THUMB_ENTER
                      "ldr r7, [sp, #36]\n"
@@ -161,10 +162,10 @@ static PL_THUMB void pl_depthwise_columns_m0(PL_PARAMETER uint32_t *words,
 }
 #else
 static void pl_depthwise_columns_m0(uint32_t *words, const int8_t *const *table, int32_t first,
-                                    int32_t pitch, int32_t last, const int8_t *const *table_end)
+                                    int32_t pitch, int32_t last, uintptr_t table_end)
 {
     for (; first != last; first += pitch) {
-        for (const int8_t *const *t = table; t < table_end; t += 2) {
+        for (const int8_t *const *t = table; (uintptr_t)t < table_end; t += 2) {
             *words++ = (uint32_t)t[0][first] + ((uint32_t)t[1][first] << 16);
         }
     }
@@ -216,7 +217,7 @@ static PL_THUMB void pl_depthwise_columns3_m0(PL_PARAMETER uint32_t *words,
 static void pl_depthwise_columns3_m0(uint32_t *words, const int8_t *const *table, int32_t first,
                                      int32_t pitch, int32_t last)
 {
-    pl_depthwise_columns_m0(words, table, first, pitch, last, table + 6);
+    pl_depthwise_columns_m0(words, table, first, pitch, last, (uintptr_t)(table + 6));
 }
 #endif
 
@@ -285,7 +286,8 @@ static void pl_depthwise_conv2d_s8__m0(const void *const *rows, int8_t *y, int32
         if (kernel_h == 3) {
             pl_depthwise_columns3_m0(from, table, c, in_c, last);
         } else {
-            pl_depthwise_columns_m0(from, table, c, in_c, last, table + 2 * kernel_h);
+            pl_depthwise_columns_m0(from, table, c, in_c, last,
+                                    (uintptr_t)(table + 2 * kernel_h));
         }
         for (int32_t m = depth; m > 0; m--, w += p->triples, constants += 3, y++) {
             if (channels->right_only) {

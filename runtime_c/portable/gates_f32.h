@@ -20,8 +20,8 @@ typedef struct {
     const float *parameters; /* [directions][functions][2]: alpha, beta */
 } pl_recurrent;
 
-/* The function with number `index` in the lists of the layer. */
-static inline float pl_gate_f32(const pl_recurrent *l, int32_t index, float v)
+/* The function with number `index` in the lists of the layer. Not inlined: it is called often. */
+static PL_NOINLINE float pl_gate_f32(const pl_recurrent *l, int32_t index, float v)
 {
     const float alpha = l->parameters[2 * index], beta = l->parameters[2 * index + 1];
     switch (l->codes[index]) {

@@ -36,6 +36,39 @@ class _Row:
     size: int
 
 
+def stage_problem(graph: Graph, stages: Sequence[Stage]) -> str:
+    """What stages say that no stage can mean; "" where that is nothing."""
+    ops = {op.name: op for op in graph.ops}
+    seen: set[str] = set()
+    for stage in stages:
+        names = set(stage.ops)
+        if not names or len(names) < len(stage.ops) or not names <= set(ops) or names & seen:
+            return f"a stage of {', '.join(map(repr, stage.ops)) or 'no ops'}"
+        seen |= names
+        first = f"stage of {stage.ops[0]!r}"
+        made = {y: graph[y].shape for name in stage.ops for y in ops[name].outputs}
+        widths = {y: shape[COLUMNS] if len(shape) == 4 else 1 for y, shape in made.items()}
+        if set(stage.units) != names or not stage.held <= names:
+            return f"{first}: rows per call, or ops that wait, are not those of its ops"
+        if stage.fed and (stage.units[stage.ops[0]] != 1 or stage.strips):
+            return f"{first}: the caller gives single rows"
+        for v, rows in stage.rings.items():
+            if v not in made or len(made[v]) != 4 or rows < 1:
+                return f"{first}: a ring of {rows} rows of {v!r}"
+        repeats = {y: _repeats(graph, ops[name]) for name in stage.ops for y in ops[name].outputs}
+        for strip_ in stage.strips:
+            inside = set(strip_) == set(made) and all(0 <= a < b <= widths[v] for v, (a, b) in strip_.items())
+            if not inside or any(a % repeats[v] or b % repeats[v] for v, (a, b) in strip_.items()):
+                return f"{first}: a strip of columns {dict(strip_)}"
+    return ""
+
+
+def _repeats(graph: Graph, op: Op) -> int:
+    """How many columns of its output an op makes of each of its input, all at once."""
+    found = reaches(op, graph.tensors, COLUMNS) or {}
+    return max((reach.up for reach in found.values()), default=1)
+
+
 class StageReplay:
     """The memory while a stage runs.
 

@@ -32,7 +32,8 @@ class Options:
         self._widths = {name: shape[COLUMNS] if len(shape) == 4 else 1 for name, shape in shapes.items()}
         self._usable: dict[str, list[RowOption]] = {}
         self._figures: dict[tuple[str, str, int, tuple[int, int]], tuple[float, int] | None] = {}
-        self._picked: dict[tuple[str, float, Parts], RowOption | None] = {}
+        self._forms: dict[tuple[str, str, int, tuple[int, int]], tuple[object, ...]] = {}
+        self._picked: dict[tuple[str, float, Parts, bool], RowOption | None] = {}
 
     def whole(self, op: Op) -> Parts:
         """All columns of an op's output."""
@@ -42,19 +43,32 @@ class Options:
         """Output columns of an op."""
         return self._widths[op.name]
 
-    def pick(self, op: Op, cap: float, parts: Parts) -> RowOption | None:
+    def pick(self, op: Op, cap: float, parts: Parts, single: bool = False) -> RowOption | None:
         """The cheapest kernel that takes at most `cap` bytes beside single rows of its input and output.
 
-        Where none does, the one that takes least; None where the op cannot be in a stage.
+        Where none does, the one that takes least; None where the op cannot be in a stage. `single`: it computes
+        one row per call.
         """
-        key = op.name, cap, parts
+        key = op.name, cap, parts, single
         if key not in self._picked:
-            able = [o for o in self._row_options(op) if all(self._weigh(op, o, c) for c in parts)]
+            able = [o for o in self._row_options(op) if o.unit == 1 or not single]
+            able = [o for o in able if self._able(op, o, parts)]
             small = [o for o in able if self.extra(op, o, parts) <= cap]
             self._picked[key] = min(small, key=lambda o: self.cost(op, o, parts), default=None) or min(
                 able, key=lambda o: (self.extra(op, o, parts), self.cost(op, o, parts)), default=None
             )
         return self._picked[key]
+
+    def _able(self, op: Op, option: RowOption, parts: Parts) -> bool:
+        """Whether one function of C can compute all parts."""
+        able = all(self._weigh(op, option, columns) for columns in parts)
+        return able and (len(parts) == 1 or len({self._form(op, option, columns) for columns in parts}) == 1)
+
+    def _form(self, op: Op, option: RowOption, columns: tuple[int, int]) -> tuple[object, ...]:
+        key = op.name, option.kernel.name, option.unit, self._alike(op, columns)
+        if key not in self._forms:
+            self._forms[key] = option.run(strip(op, self.graph.tensors, key[-1])).form
+        return self._forms[key]
 
     def cost(self, op: Op, option: RowOption, parts: Parts) -> float:
         """Cycles of all rows of the columns in `parts`, calls included."""

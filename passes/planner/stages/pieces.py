@@ -132,6 +132,14 @@ class RowKernel:
         """Scratch memory of a call."""
         return self.kernel.scratch_bytes(self.piece.op, self.piece.tensors)
 
+    @cached_property
+    def form(self) -> tuple[object, ...]:
+        """What is alike in all strips of a layer, as one function computes them: some copies are runs of bytes
+        in one strip and rows in another."""
+        loops = [call.rows for call in self._calls]
+        taps = [loop and (loop.taps, loop.stride, loop.dilation, loop.pad_top, loop.block) for loop in loops]
+        return (*((c.function, len(c.args), len(c.pointers)) for c in self._calls), *taps)
+
 
 _MOST_ROWS = 8
 """Rows per call that are tried for kernels which see a map as a run of pixels; they divide its height."""

@@ -24,7 +24,7 @@ STRIPS = (2, 3, 4, 6)
 LONGEST = 40
 """Ops in one stage at most."""
 
-CAPS = (float("inf"), 2048.0, 1024.0, 512.0, 256.0, 128.0, 0.0)
+CAPS = (float("inf"), 8192.0, 5120.0, 3072.0, 2048.0, 1280.0, 704.0, 384.0, 0.0)
 """Bytes that a kernel in a stage may take beside single rows: what is tried."""
 
 STRIP_CAPS = (256.0, 0.0)
@@ -140,8 +140,9 @@ class Segments:
     def _able(self, start: int, cap: float) -> tuple[tuple[Op, ...], dict[str, RowOption]]:
         """The ops from `start` on that can run row by row, and their kernels."""
         picked: dict[str, RowOption] = {}
-        for op in self._order[start : start + LONGEST]:
-            option = self._options.pick(op, cap, self._options.whole(op))
+        for at, op in enumerate(self._order[start : start + LONGEST], start):
+            given = self._fed and not at  # the caller gives one row at a time
+            option = self._options.pick(op, cap, self._options.whole(op), given)
             if option is None:
                 break
             picked[op.name] = option

@@ -137,6 +137,12 @@ def _columns(rows: Rows, geometry: Geometry, output: str, wanted: tuple[int, int
         if found is None or any(x in made and x not in found for x in op.inputs):
             return None
         start, end = need[op.outputs[0]]
+        up = max((reach.up for reach in found.values()), default=1)
+        if start % up or end % up:  # columns that repeat an input's are made together
+            if op.outputs[0] == output:
+                return None
+            start, end = start // up * up, -(-end // up) * up
+            need[op.outputs[0]] = start, end
         for x, reach in found.items():
             low, high = reach.first(start), reach.end(end - 1)
             old = need.get(x, (low, high))
