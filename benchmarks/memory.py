@@ -1,4 +1,4 @@
-"""Measure the fronts of RAM and latency on the Cortex-M4 and keep them in memory.json, memory.md and memory.svg.
+"""Measure the fronts of RAM and latency on the Cortex-M4, for memory.json, memory.md and memory.svg.
 
     python benchmarks/memory.py [--models FOLDER] [--only NAME ...] [--missing] [--tables]
 
@@ -97,7 +97,9 @@ class Measurer:
 
     def entry(self, c: Candidate) -> Entry:
         """Figures of a plan: measured where it has been."""
-        found = self.known.get(id(c), {"ram_bytes": c.ram_bytes, "cycles": round(c.cycles), "measured": False})
+        found = self.known.get(
+            id(c), {"ram_bytes": c.ram_bytes, "cycles": round(c.cycles), "measured": False}
+        )
         about = {"model": self._model, "input": self._p.options.input_mode}
         return {**about, **found, "mac_factor": round(c.mac_factor, 4), "plan": c.text}
 
@@ -200,9 +202,7 @@ def main() -> int:
     if not args.tables:
         with tempfile.TemporaryDirectory() as name:
             known = {(e["model"], e["input"]) for e in read()} if args.missing else set()
-            chosen = [
-                j for j in jobs(args.models, args.only, Path(name)) if (j[0].stem, j[1]) not in known
-            ]
+            chosen = [j for j in jobs(args.models, args.only, Path(name)) if (j[0].stem, j[1]) not in known]
             for model, mode in track(chosen, description="measuring"):
                 new = entries(model, mode)
                 write(merged(read(), new))  # after every front: a long run can be continued

@@ -17,16 +17,17 @@ _RECOMPUTED = 0.005
 _WHOLE = "whole tensors"
 _HEAD = """# RAM and latency
 
-Made by `python benchmarks/memory.py` from [memory.json](memory.json), on the emulated Cortex-M4. RAM is what the linked
-program has: arena with all rings and scratch, state, writable symbols, and stack beyond 512 B; the output is counted,
-the input too where it lies in the arena. Every plan in these tables was run on the emulated core and gave the
-reference's outputs bit for bit. [How stages work](../docs/stages.md).
+Made by `python benchmarks/memory.py` from [memory.json](memory.json), on the emulated Cortex-M4. RAM is what
+the linked program has: arena with all rings and scratch, state, writable symbols, and stack beyond 512 B; the
+output is counted, the input too where it lies in the arena. Every plan in these tables was run on the emulated
+core and gave the reference's outputs bit for bit. [How stages work](../docs/stages.md).
 
 ![fronts](memory.svg)
 
 ## Targets
 
-MACs and cycles are compared with the plan of whole tensors.
+MACs are compared with those of the model, cycles with the plan of whole tensors.
+
 """
 
 
@@ -116,8 +117,8 @@ def write_report(entries: Sequence[Entry], folder: Path) -> None:
     text = [_HEAD, markdown((*head, "layers in stages"), _targets(found))]
     text += ["\n## Fronts\n\n", markdown((*all_head, "cycles x", "MACs x", "plans"), _fronts(found))]
     text += [
-        "\nPoints in the picture are measured, lines join plans whose cycles the cost tables predict and whose"
-        " stack is not\ncounted.\n"
+        "\nPoints in the picture are measured; lines join plans whose cycles the cost tables predict and"
+        " whose stack is not\ncounted.\n"
     ]
     (folder / "memory.md").write_text("".join(text))
     _picture(found, folder / "memory.svg")

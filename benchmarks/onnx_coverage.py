@@ -192,7 +192,8 @@ def difference(case: Case, results: Sequence[np.ndarray]) -> str:
 def merged(results: Sequence[Result]) -> tuple[Graph, dict[str, np.ndarray]]:
     """One graph of all, names prefixed with `c<number>_`, and its inputs."""
     tensors: dict[str, Tensor] = {}
-    ops, inputs, outputs, data = [], [], [], {}
+    ops, inputs, outputs = [], [], []
+    data: dict[str, np.ndarray] = {}
     for i, result in enumerate(results):
         graph = result.graph
         assert graph

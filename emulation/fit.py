@@ -179,7 +179,9 @@ def check_fits(
                 f"{library.model_name} does not fit {given}: {need - limit} B of {what} too many",
                 found=f"{need} B of {what}",
                 accepted=f"at most {limit} B",
-                hint=_ram_hint(library, board) if what == "RAM" else "a smaller model, or a board with more flash",
+                hint=_ram_hint(library, board)
+                if what == "RAM"
+                else "a smaller model, or a board with more flash",
                 exit_code=1,
             )
 

@@ -207,7 +207,7 @@ def spread(ways: Sequence[Way], count: int) -> list[Way]:
 
 
 def random_ways(rng: np.random.Generator, ways: int, strips: float = 0.3) -> Picker:
-    """Ways of random segments: stages that no front has, too; `strips`: how often one cut into columns is taken."""
+    """Ways of random segments: stages that no front has, too; `strips`: share of those cut into columns."""
 
     def pick(count: int, found: list[Segment]) -> Iterator[Way]:
         for _ in range(ways):

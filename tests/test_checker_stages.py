@@ -175,7 +175,9 @@ def test_ops_in_another_order_are_rejected() -> None:
         ops = (*names[:i], names[i + 1], names[i], *names[i + 2 :])
         assert "do not follow each other" in rejected(p, changed(plan, ops=ops))
     steps = {s.op: s for s in plan.steps}
-    backwards = replace(changed(plan, ops=tuple(reversed(names))), steps=tuple(map(steps.get, reversed(names))))  # type: ignore[arg-type]
+    backwards = replace(
+        changed(plan, ops=tuple(reversed(names))), steps=tuple(map(steps.get, reversed(names)))
+    )  # type: ignore[arg-type]
     rejected(p, backwards)
 
 
@@ -237,9 +239,7 @@ def test_strips_outside_the_map_are_rejected() -> None:
 def _with_columns(
     stage: Stage, s: int, value: str, columns: tuple[int, int]
 ) -> tuple[dict[str, tuple[int, int]], ...]:
-    return tuple(
-        {**strip, value: columns} if i == s else dict(strip) for i, strip in enumerate(stage.strips)
-    )
+    return tuple({**strip, value: columns} if i == s else dict(strip) for i, strip in enumerate(stage.strips))
 
 
 def test_a_missing_strip_is_rejected() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,13 @@ from patchloom.passes.planner.store import from_data, to_data
 from stage_nets import KERNELS, front_of, library_of, prepared
 from test_checker_stages import block_net
 
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path.append(str(BENCHMARKS))
+
+from networks import ds_cnn  # noqa: E402
+
+COMMITTED = json.loads((BENCHMARKS / "memory.json").read_text())
+WORSE = 1.02
 BOARD = "generic-cortex-m4"
 GUARD = 32
 """Bytes on each side of the arena in the harness."""
@@ -37,7 +46,7 @@ def test_plans_of_a_front_get_slower_and_smaller() -> None:
     front = front_of(prepared(block_net()))
     points = list(front.points(0.1))
     assert len(points) >= 3
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in pairwise(points):
         assert a.cycles <= b.cycles and a.plan.arena_bytes > b.plan.arena_bytes
     assert points[-1].plan.arena_bytes < points[0].plan.arena_bytes / 2
     for way in front.ways:
@@ -175,7 +184,8 @@ def test_the_table_of_pareto_shows_all_points(
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("front.txt", "cannot draw"), ("front", ".png"), ("nowhere/front.png", "cannot write")]
+    ("name", "message"),
+    [("front.txt", "cannot draw"), ("front", ".png"), ("nowhere/front.png", "cannot write")],
 )
 def test_pictures_that_cannot_be_written_are_told_before_the_search(
     name: str, message: str, model: Path, tmp_path: Path
@@ -229,6 +239,29 @@ def test_planned_bytes_are_those_of_the_linked_program(tmp_path: Path) -> None:
         program = build(folder, library.view, library.graph, board, folder, hooked=False)
         (arena,) = {s.size_bytes for s in elf.read(program.path).symbols if s.name == "arena_memory"}
         assert arena == bytes_ + 2 * GUARD
+
+
+def test_the_committed_front_is_reached(tmp_path: Path) -> None:
+    committed = [e for e in COMMITTED if e["model"] == "ds_cnn"]
+    whole = next(e for e in committed if e["plan"] == "whole tensors")
+    found = api.pareto(model_file(ds_cnn(), tmp_path / "ds_cnn.tflite"), BOARD)
+    for e in committed:
+        fitting = [p for p in found if p.ram_bytes <= e["ram_bytes"] * WORSE]
+        assert fitting, f"{e}: run benchmarks/memory.py"
+        if not e["measured"]:
+            assert min(p.cycles for p in fitting) <= e["cycles"] * WORSE, e
+    smallest = min(e["ram_bytes"] for e in committed)
+    assert smallest < whole["ram_bytes"] / 3
+
+
+def test_committed_points_have_what_the_tables_show() -> None:
+    keys = {"model", "input", "ram_bytes", "mac_factor", "cycles", "plan", "measured"}
+    assert COMMITTED and all(set(e) == keys for e in COMMITTED)
+    for model in {e["model"] for e in COMMITTED}:
+        assert any(e["measured"] for e in COMMITTED if e["model"] == model), model
+    text = (BENCHMARKS / "memory.md").read_text()
+    for e in COMMITTED:
+        assert e["model"] in text
 
 
 def test_a_damaged_plan_is_no_traceback_in_python(small_library: Path) -> None:

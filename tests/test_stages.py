@@ -46,7 +46,7 @@ def test_the_checker_accepts_plans_of_the_front_and_of_random_stages() -> None:
     assert seen == EVERYTHING
 
 
-@pytest.mark.parametrize("seed", range(100, 108))
+@pytest.mark.parametrize("seed", range(100, 106))
 def test_plans_of_the_front_compute_what_the_reference_does(seed: int) -> None:
     need_host()
     board = "generic-cortex-m55" if seed % 4 == 2 else "generic-cortex-m4"
@@ -57,7 +57,7 @@ def test_plans_of_the_front_compute_what_the_reference_does(seed: int) -> None:
         assert not wrong(run(library_of(p, point.plan))), point.plan.stages
 
 
-@pytest.mark.parametrize("seed", range(200, 208))
+@pytest.mark.parametrize("seed", range(200, 206))
 def test_random_stages_compute_what_the_reference_does(seed: int) -> None:
     need_host()
     p = prepared(net_of(seed), input_mode="extern" if seed % 4 == 3 else "arena")

@@ -14,7 +14,7 @@ Call = tuple[int, int, int]
 
 
 def random_flows(rng: np.random.Generator) -> list[Flow]:
-    """A chain of windows on up to 17 rows, some with a branch that is joined again, some in blocks of rows."""
+    """A chain of windows on up to 17 rows, some with a branch joined again, some in blocks of rows."""
     rows = {"x": int(rng.integers(5, 18))}
     flows: list[Flow] = []
 

@@ -46,8 +46,8 @@ class Options:
     def pick(self, op: Op, cap: float, parts: Parts, single: bool = False) -> RowOption | None:
         """The cheapest kernel that takes at most `cap` bytes beside single rows of its input and output.
 
-        Where none does, the one that takes least; None where the op cannot be in a stage. `single`: it computes
-        one row per call.
+        Where none does, the one that takes least; None where the op cannot be in a stage. `single`: it
+        computes one row per call.
         """
         key = op.name, cap, parts, single
         if key not in self._picked:
@@ -61,8 +61,10 @@ class Options:
 
     def _able(self, op: Op, option: RowOption, parts: Parts) -> bool:
         """Whether one function of C can compute all parts."""
-        able = all(self._weigh(op, option, columns) for columns in parts)
-        return able and (len(parts) == 1 or len({self._form(op, option, columns) for columns in parts}) == 1)
+        if not all(self._weigh(op, option, columns) for columns in parts):
+            return False
+        alike = len(parts) == 1 or option.pointers  # with row pointers a kernel has one form
+        return alike or len({self._form(op, option, columns) for columns in parts}) == 1
 
     def _form(self, op: Op, option: RowOption, columns: tuple[int, int]) -> tuple[object, ...]:
         key = op.name, option.kernel.name, option.unit, self._alike(op, columns)

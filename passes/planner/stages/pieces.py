@@ -134,8 +134,8 @@ class RowKernel:
 
     @cached_property
     def form(self) -> tuple[object, ...]:
-        """What is alike in all strips of a layer, as one function computes them: some copies are runs of bytes
-        in one strip and rows in another."""
+        """What is alike in all strips of a layer, as one function computes them: some copies are runs of
+        bytes in one strip and rows in another."""
         loops = [call.rows for call in self._calls]
         taps = [loop and (loop.taps, loop.stride, loop.dilation, loop.pad_top, loop.block) for loop in loops]
         return (*((c.function, len(c.args), len(c.pointers)) for c in self._calls), *taps)
