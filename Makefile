@@ -24,5 +24,6 @@ check: setup
 bench: setup
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/profiles.py
+	$(BIN)/python benchmarks/memory.py
 
 .PHONY: setup demo test check bench

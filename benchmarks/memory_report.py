@@ -19,8 +19,8 @@ _HEAD = """# RAM and latency
 
 Made by `python benchmarks/memory.py` from [memory.json](memory.json), on the emulated Cortex-M4. RAM is what
 the linked program has: arena with all rings and scratch, state, writable symbols, and stack beyond 512 B; the
-output is counted, the input too where it lies in the arena. Every plan in these tables was run on the emulated
-core and gave the reference's outputs bit for bit. [How stages work](../docs/stages.md).
+output is counted, the input too where it lies in the arena. Every plan in these tables was run on the
+emulated core and gave the reference's outputs bit for bit. [How stages work](../docs/stages.md).
 
 ![fronts](memory.svg)
 

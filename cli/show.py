@@ -114,7 +114,7 @@ def fits(model: str, result: Sequence[Fit]) -> None:
         model,
     )
     print_text(
-        "* no real board. Latency is an estimate from MACs per cycle of the core; memory is exact, "
+        "* no real board. Latency is an estimate from the cost tables of the kernels; memory is exact, "
         f"{STACK_BYTES} B of RAM are kept for the stack."
     )
     for text in dict.fromkeys(_smallest(f) for f in result if f.smallest):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...ir import Graph
 from .choose import Choice, Goal
-from .demand import InputMode, demand
+from .demand import Demand, InputMode, demand
 from .kernel import Kernel
 from .order import Order, given_order, order
 from .placement import placed
@@ -17,6 +17,9 @@ from .stages.search import Way, cheapest_ways, predicted_bytes
 from .stages.segments import Segments
 from .stages.shape import stage_of
 from .types import Plan
+
+_TURNS = 64
+"""Choices of directions that are tried for one plan, before the last round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,31 +75,41 @@ class Front:
             scratch={name: scratch for name, (_, scratch) in chosen.items()},
             aliases={name: self._aliases.get((name, kernel), ()) for name, (kernel, _) in chosen.items()},
         )
-        choices = self._directions(way)
-        plans = [placed(need, self._order, staged, 0.0) for staged in choices]
-        best = min(range(len(plans)), key=lambda i: plans[i].arena_bytes)
-        plan = plans[best]
+        staged, plan = self._directed(need, way)
         if not plan.optimal and time_limit_s:
-            plan = placed(need, self._order, choices[best], time_limit_s)
+            plan = placed(need, self._order, staged, time_limit_s)
         return Point(plan, sum(s.cycles for s in way), sum(s.macs for s in way))
 
-    def _directions(self, way: Way) -> list[list[Staged]]:
-        """The stages of a way, all downwards, and alternating where they can run upwards.
+    def _directed(self, need: Demand, way: Way) -> tuple[list[Staged], Plan]:
+        """The stages of a way, each downwards or upwards, and the plan that gives.
 
         A stage that writes its output over its input moves it a little towards where it began; the next
-        one has room on that side only if it goes the other way.
+        one has room on that side only if it goes the other way. So all go downwards, or they alternate; then
+        single ones are turned as long as that saves bytes.
         """
         down = [Staged(stage_of(s.rows, s.strips), s.rows) for s in way if s.rows is not None]
-        up = [self._segments.upwards(s) for s in way if s.rows is not None]
-        found = [down]
-        for first in (0, 1):
-            turned = [
-                Staged(stage_of(rows), rows) if rows is not None and i % 2 == first else d
-                for i, (d, rows) in enumerate(zip(down, up, strict=True))
-            ]
-            if any(t is not d for t, d in zip(turned, down, strict=True)):
-                found.append(turned)
-        return found
+        turned = [self._segments.upwards(s) for s in way if s.rows is not None]
+        up = {i: Staged(stage_of(rows), rows) for i, rows in enumerate(turned) if rows is not None}
+
+        def staged(ups: frozenset[int]) -> list[Staged]:
+            return [up[i] if i in ups else d for i, d in enumerate(down)]
+
+        plans: dict[frozenset[int], Plan] = {}
+
+        def size(ups: frozenset[int]) -> int:
+            if ups not in plans:
+                plans[ups] = placed(need, self._order, staged(ups), 0.0)
+            return plans[ups].arena_bytes
+
+        starts = [frozenset[int](), *(frozenset(i for i in up if i % 2 == first) for first in (0, 1))]
+        best, least = min(starts, key=size), predicted_bytes(way)
+        better = True
+        while better and size(best) > least and len(plans) < _TURNS:
+            better = False
+            for i in up:
+                if size(best ^ {i}) < size(best):
+                    best, better = best ^ {i}, True
+        return staged(best), plans[best]
 
     def fastest_within(self, limit_bytes: int) -> Point | None:
         """The fastest plan whose arena and state take at most `limit_bytes`; None where none is found."""
