@@ -127,29 +127,14 @@ def compile(
     model, out = Path(model), Path(out)
     folder.check_target(out)
     target = boards.load(board)
-    if calibration is not None:
-        with tempfile.TemporaryDirectory(prefix="patchloom-quantize-") as work:
-            integer = Path(work) / f"{model.stem}.tflite"
-            quantize(model, calibration, out=integer)
-            return compile(
-                integer,
-                board,
-                out,
-                name=name,
-                input_mode=input_mode,
-                io_int8=io_int8,
-                input_shapes=input_shapes,
-                goal=goal,
-                max_ram=max_ram,
-                max_flash=max_flash,
-                stream_axis=stream_axis,
-                hop=hop,
-                max_state=max_state,
-                verify_passes=verify_passes,
-            )
     options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}), goal, max_ram, max_flash)
     options = replace(options, stream_axis=stream_axis, hop=hop, max_state=max_state)
-    library, footprint = _within_limits(prepare(model, options, verify_passes), target, verify_passes)
+    with tempfile.TemporaryDirectory(prefix="patchloom-quantize-") as work:
+        if calibration is not None:
+            integer = Path(work) / f"{model.stem}.tflite"
+            quantize(model, calibration, out=integer)
+            model = integer
+        library, footprint = _within_limits(prepare(model, options, verify_passes), target, verify_passes)
     check_fits(library, target, footprint, max_ram, max_flash)
     folder.write(out, _contents(library, model, target, footprint))
     return Compiled(out, library, footprint)
@@ -195,9 +180,9 @@ def _tight(library: Library) -> int:
 
 def _ram_over(library: Library, footprint: Footprint | None, options: Options, target: Board) -> int:
     """Bytes by which stack and writable symbols exceed what planning left for them."""
-    found = figures(library, footprint)
     if footprint is None:
         return 0
+    found = figures(library, footprint)
     arena = found["arena_bytes"] + found["state_bytes"]
     on_board = arena + max(STACK_BYTES, footprint.stack_bytes) - target.sram_bytes
     asked = found["ram_bytes"] - options.max_ram if options.max_ram is not None else 0

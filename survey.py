@@ -43,7 +43,7 @@ class ParetoPoint:
     """A plan on the front of RAM and latency.
 
     ram_bytes   arena and state; the stack beyond 512 B is known when the library is compiled
-    cycles      predicted by the cost tables, None where a kernel was not measured on the core
+    cycles      predicted by the cost tables; guessed from MACs for kernels not measured on the core
     mac_factor  multiply-accumulates over those of the graph: what strips compute twice
     stages      (first layer, last layer, strips of columns) of each stage; other layers run whole
     """

@@ -12,7 +12,7 @@ from .. import boards
 from ..ir import Graph, Op
 from ..passes.planner.kernel import Call, Kernel, Pointer, Tensors
 from ..passes.planner.stages.options import row_cycles
-from ..passes.planner.stages.pieces import row_options, strip
+from ..passes.planner.stages.pieces import staged_kernels
 from ..passes.planner.stages.reach import steps
 from ..passes.planner.types import Plan, Stage
 from .kernels import KERNELS
@@ -117,17 +117,9 @@ def predicted(graph: Graph, chosen: Plan, table: CostTable) -> float | None:
 
 def _staged(graph: Graph, stage: Stage, op: Op, kernel: Kernel, table: CostTable) -> float | None:
     """Cost of an op in a stage: all its rows, in all strips."""
-    options = row_options(kernel, op, graph.tensors)
-    option = next((o for o in options if o.unit == stage.units[op.name]), None)
-    if option is None:
-        return None
-    shape = graph[op.outputs[0]].shape
-    width = shape[2] if len(shape) == 4 else 1
-    total = 0.0
-    for s in range(stage.passes):
-        run = option.run(strip(op, graph.tensors, stage.columns(op.outputs[0], s, width)))
-        cycles = row_cycles(table, run, steps(op, graph.tensors))
-        if cycles is None:
-            return None
-        total += cycles
-    return total
+    costs = [
+        row_cycles(table, run, steps(op, graph.tensors))
+        for run in staged_kernels(kernel, op, graph.tensors, stage)
+    ]
+    known = [c for c in costs if c is not None]
+    return sum(known) if costs and len(known) == len(costs) else None

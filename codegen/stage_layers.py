@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..ir import Op
 from ..passes.planner.kernel import SCRATCH, Call, Kernel, Pointer
-from ..passes.planner.stages.pieces import RowKernel, row_options, strip
+from ..passes.planner.stages.pieces import RowKernel, staged_kernels
 from ..passes.planner.stages.reach import COLUMNS, ROWS, Reach, reaches, steps
 from ..passes.planner.types import Stage, Step
 from .constants import number
@@ -68,14 +68,10 @@ class LayerWriter:
         self._maker = {layer.output: layer for layer in self._layers}
 
     def _describe(self, op: Op, step: Step, number: int, kernel: Kernel) -> RowLayer:
-        graph, stage = self._binding.graph, self._stage
-        options = row_options(kernel, op, graph.tensors)
-        option = next((o for o in options if o.unit == stage.units[op.name]), None)
-        assert option, f"{kernel.name} cannot run {op.name!r} row by row"
-        y = graph[op.outputs[0]]
-        width = y.shape[COLUMNS] if len(y.shape) == 4 else 1
-        parts = (strip(op, graph.tensors, stage.columns(y.name, s, width)) for s in range(stage.passes))
-        return RowLayer(op, step, number, tuple(option.run(p) for p in parts), steps(op, graph.tensors))
+        tensors = self._binding.graph.tensors
+        kernels = staged_kernels(kernel, op, tensors, self._stage)
+        assert kernels, f"{kernel.name} cannot run {op.name!r} row by row"
+        return RowLayer(op, step, number, kernels, steps(op, tensors))
 
     # --- layer functions -------------------------------------------------------------------------
 
@@ -163,7 +159,7 @@ class LayerWriter:
         tables: dict[str, tuple[int, ...]],
     ) -> list[str]:
         """Lines of a pointer variable: to the row of this call; with row pointers to the first row."""
-        binding, graph = self._binding, self._binding.graph
+        binding = self._binding
         offsets = [p.offset + self._column_offset(layer, p.value, s) for s, p in enumerate(all_strips)]
         terms: list[str] = []
         if len(set(offsets)) > 1:
@@ -175,14 +171,9 @@ class LayerWriter:
             terms.append(row)
         _, address = binding.address(pointer.value, layer.step, offsets[0])
         const = "" if pointer.writable else "const "
+        if terms and not address.startswith(("arena", "state")):  # rows are counted in bytes
+            address = f"((const uint8_t *)(const void *){address})"
         text = " + ".join([address, *terms])
-        if pointer.value not in (SCRATCH,) and not graph[pointer.value].constant and terms:
-            byte_base = (
-                address
-                if address.startswith(("arena", "state"))
-                else f"((const uint8_t *)(const void *){address})"
-            )
-            text = " + ".join([byte_base, *terms])
         definition = (
             f"{const}{pointer.ctype} *{pointer.name} = ({const}{pointer.ctype} *)({const}void *)({text});"
         )

@@ -25,10 +25,9 @@ from .views import (
 class StageWriter(LayerWriter):
     """Writes one stage: its layer functions, and the loop that runs them in turn."""
 
-    def stage(self, index: int, count: int) -> StageView:
-        """The function that runs the layers in turn."""
+    def stage(self, views: Sequence[LayerView], index: int, count: int) -> StageView:
+        """The function that runs the layers in turn; `views` are those of `layers`."""
         binding, stage = self._binding, self._stage
-        views = {v.number: v for v in self.layers(0)}
         bases = {p.name for layer in self._layers for p in self._buffers(layer)}
         buffers = tuple(p for p in self._parameters if p.name in bases)
         ends = [layer for layer in self._layers if not self._all_used(layer)]
@@ -40,7 +39,7 @@ class StageWriter(LayerWriter):
             counters=tuple(layer.counter for layer in self._layers),
             passes=stage.passes if stage.strips else 0,
             running=" || ".join(f"{layer.counter} < {layer.rows}" for layer in ends),
-            ticks=tuple(self._tick(layer, views[layer.number]) for layer in self._layers),
+            ticks=tuple(self._tick(layer, v) for layer, v in zip(self._layers, views, strict=True)),
             feed=self._feed() if stage.fed else None,
         )
 
@@ -170,8 +169,9 @@ def program(
             continue
         steps = plan.steps[at : at + len(stage.ops)]
         writer = StageWriter(binding, stage, steps, at + 1, kernels, parameters)
-        layers += writer.layers(len(plan.steps))
-        runs.append(writer.stage(plan.stages.index(stage) + 1, len(plan.stages)))
+        views = writer.layers(len(plan.steps))
+        layers += views
+        runs.append(writer.stage(views, plan.stages.index(stage) + 1, len(plan.stages)))
         at += len(stage.ops)
     return tuple(layers), tuple(runs)
 

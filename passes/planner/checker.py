@@ -17,7 +17,7 @@ from ...ir.ops.read_state import ReadState
 from ...ir.ops.write_state import WriteState
 from .kernel import Alias, Kernel
 from .stages.check import Operands, StageReplay, stage_problem
-from .stages.pieces import row_options, strip
+from .stages.pieces import staged_kernels
 from .types import Place, Plan, Stage, Step
 
 UNWRITTEN = -1
@@ -215,16 +215,10 @@ class _Replay:
     def _operands(self, stage: Stage, step: Step) -> Operands:
         op, tensors = self.ops[step.op], self.graph.tensors
         kernel = self.kernels.get((type(op), step.kernel))
-        options = row_options(kernel, op, tensors) if kernel else ()
-        option = next((o for o in options if o.unit == stage.units[op.name]), None)
-        if kernel is None or option is None:
+        parts = staged_kernels(kernel, op, tensors, stage) if kernel else ()
+        if kernel is None or not parts:
             raise PlanError(f"{op.name}: {step.kernel!r} cannot run it {stage.units[op.name]} rows at a time")
-        width = tensors[op.outputs[0]].shape[2] if len(tensors[op.outputs[0]].shape) == 4 else 1
-        parts = [
-            option.run(strip(op, tensors, stage.columns(op.outputs[0], s, width)))
-            for s in range(stage.passes)
-        ]
-        if not all(p.accepted for p in parts) or (stage.strips and len({p.form for p in parts}) > 1):
+        if not all(p.accepted for p in parts):
             raise PlanError(f"{op.name}: {step.kernel!r} cannot run its strips of columns")
         fed = stage.fed and op.name == stage.ops[0]
         size = stage.counter_bytes if fed else max(p.scratch_bytes for p in parts)

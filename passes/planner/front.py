@@ -60,10 +60,9 @@ class Front:
         self._need = demands[0]
         self._aliases = {(op, d.kernels[op]): d.aliases[op] for d in demands for op in d.kernels}
         self._order: Order = given_order(self._need, 0) if input_mode == "rows" else order(self._need)
-        usable = tuple(k for k in kernels if k.features <= features)
-        options = Options(graph, features, usable, choice.costs)
+        options = Options(graph, features, kernels, choice.costs)
         fed = input_mode == "rows"
-        self._segments = Segments(demands, self._order.ops, options, usable, choice.costs, fed)
+        self._segments = Segments(demands, self._order.ops, options, kernels, choice.costs, fed)
         self.ways: tuple[Way, ...] = tuple(cheapest_ways(len(self._order.ops), self._segments.all()))
 
     def point(self, way: Way, time_limit_s: float = 5.0) -> Point:
@@ -129,8 +128,8 @@ class Front:
     def limit(self) -> tuple[str, ...]:
         """Names of the ops that keep the smallest plan from being smaller: those of the segment that needs
         most."""
-        worst = max(self.ways[-1], key=lambda s: s.bytes_)
-        return tuple(op.name for op in self._order.ops[worst.start : worst.end])
+        worst = max(self.ways[-1], key=lambda s: s.bytes_, default=None)
+        return tuple(op.name for op in self._order.ops[worst.start : worst.end]) if worst else ()
 
     def points(self, time_limit_s: float = 1.0) -> Iterator[Point]:
         """The front with exact bytes, from the fastest plan to the smallest; no plan that another beats."""

@@ -12,7 +12,8 @@ from ....ir import Op, Tensor
 from ....ir.ops.reshape import Reshape
 from ....ir.ops.resize_nearest import ResizeNearest
 from ..kernel import Call, Kernel, Tensors
-from .reach import COLUMNS, ROWS, Windowed, is_windowed, reaches, steps, sums_over_the_map
+from ..types import Stage
+from .reach import COLUMNS, ROWS, Windowed, is_windowed, reaches, rows_alone, steps, sums_over_the_map
 
 Columns = Mapping[str, tuple[int, int]]
 """Columns [start, end) of values."""
@@ -77,14 +78,14 @@ def single_rows(op: Op, tensors: Tensors, rows: int = 1) -> Piece:
 
 
 def few_rows(op: Op, tensors: Tensors, rows: int) -> Piece:
-    """A windowed op on a map of just so many output rows, with the padding such a map can have."""
+    """A windowed op on a map of just so many output rows, with the padding it has.
+
+    Requires: `rows_alone`.
+    """
     assert isinstance(op, Windowed)
     window = op.window
-    height = (rows - 1) * window.stride[0] + window.extent[0]
-    top = min(window.padding[0][0], height - 1)
-    bottom = min(window.padding[0][1], height - 1 - top)
-    shapes = {op.x: _with(tensors[op.x], ROWS, height - top - bottom), op.y: _with(tensors[op.y], ROWS, rows)}
-    op = replace(op, window=replace(window, padding=((top, bottom), window.padding[1])))
+    height = (rows - 1) * window.stride[0] + window.extent[0] - sum(window.padding[0])
+    shapes = {op.x: _with(tensors[op.x], ROWS, height), op.y: _with(tensors[op.y], ROWS, rows)}
     return Piece(op, _overlaid(tensors, shapes), {})
 
 
@@ -201,9 +202,20 @@ def row_options(kernel: Kernel, op: Op, tensors: Tensors) -> tuple[RowOption, ..
 
 def _takes(kernel: Kernel, op: Op, tensors: Tensors, unit: int) -> bool:
     """Whether a kernel that computes several rows per call can be used for fewer."""
-    if not is_windowed(op):
+    if not rows_alone(op):
         return False
     part = few_rows(op, tensors, unit)
     if not kernel.accepts(part.op, part.tensors):
         return False
     return all(call.rows and call.rows.block == unit for call in kernel.emit(part.op, part.tensors))
+
+
+def staged_kernels(kernel: Kernel, op: Op, tensors: Tensors, stage: Stage) -> tuple[RowKernel, ...]:
+    """How `kernel` runs an op of `stage`, once per strip; () where it cannot."""
+    option = next((o for o in row_options(kernel, op, tensors) if o.unit == stage.units[op.name]), None)
+    if option is None:
+        return ()
+    shape = tensors[op.outputs[0]].shape
+    width = shape[COLUMNS] if len(shape) == 4 else 1
+    columns = (stage.columns(op.outputs[0], s, width) for s in range(stage.passes))
+    return tuple(option.run(strip(op, tensors, c)) for c in columns)

@@ -109,6 +109,8 @@ def reaches(op: Op, tensors: Tensors, axis: int) -> Mapping[str, Reach] | None:
         return None
     if isinstance(op, _WINDOWED):
         assert isinstance(op, Windowed)
+        if axis == COLUMNS and not rows_alone(op):
+            return None
         return {op.x: _window_reach(op, tensors[op.x], axis)}
     if isinstance(op, ResizeNearest):
         return _repeated(op, tensors, axis)
@@ -117,6 +119,11 @@ def reaches(op: Op, tensors: Tensors, axis: int) -> Mapping[str, Reach] | None:
     if isinstance(op, Concat) and op.axis in (3, -1):
         return {x: Reach(tensors[x].shape[axis]) for x in op.xs if not tensors[x].constant}
     return None
+
+
+def rows_alone(op: Op) -> bool:
+    """Whether a map of one output row has a row beside the padding of the op."""
+    return isinstance(op, Windowed) and sum(op.window.padding[0]) < op.window.extent[0]
 
 
 def is_windowed(op: Op) -> bool:

@@ -16,6 +16,9 @@ def cheapest_ways(count: int, segments: Iterable[Segment]) -> Iterator[Way]:
     count   ops; a way is segments that follow each other from op 0 to op `count`
     Each is the shortest path among the segments that need less than the way before.
     """
+    if not count:
+        yield ()
+        return
     by_start = _useful(segments)
     limit = float("inf")
     while (way := _shortest(count, by_start, limit)) is not None:
@@ -66,4 +69,4 @@ def _shortest(count: int, by_start: dict[int, list[Segment]], limit: float) -> W
 
 def predicted_bytes(way: Sequence[Segment]) -> int:
     """The most any segment needs; fragmentation may add to it."""
-    return max(s.bytes_ for s in way)
+    return max((s.bytes_ for s in way), default=0)
