@@ -11,12 +11,14 @@ __version__ = "0.1.0"
 _PUBLIC = frozenset(
     {
         "compile",
+        "diff",
         "doctor",
         "dump",
         "fit",
         "load",
         "operators",
         "pareto",
+        "predict",
         "profile",
         "quantize",
         "run",

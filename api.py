@@ -13,16 +13,18 @@ import numpy as np
 
 from . import boards, folder
 from .boards import Board
+from .codegen.memories import excess, usable
 from .codegen.pipeline import (
+    LAYER_BYTES,
     STACK_BYTES,
     Library,
     Options,
     Prepared,
-    build_library,
     generate,
     prepare,
 )
 from .codegen.selftest import lcg_bytes, lcg_input
+from .comparison import Diff, diff
 from .emulation.fit import check_fits
 from .emulation.footprint import Footprint, figures, measure
 from .emulation.profile import Profile, profile_library
@@ -30,26 +32,31 @@ from .emulation.reference import ReferenceCheck, check_reference
 from .emulation.sequences import SequenceRun, run_sequences
 from .emulation.verify import SEQUENCE, Verification, random_inputs, verify_library
 from .errors import UserError
+from .frontend.tflite import IDENTIFIER
 from .ir import Graph
 from .passes.fuse_qdq import fuse_qdq
-from .passes.planner import PlanError
 from .passes.planner.choose import Goal
 from .passes.planner.demand import InputMode
+from .prediction import Prediction, predict
 from .quantization import Quantized, quantize
 from .survey import ParetoPoint, Shapes, doctor, dump, fit, operators, pareto
 
 __all__ = [
     "Compiled",
+    "Diff",
     "ParetoPoint",
+    "Prediction",
     "Quantized",
     "Verified",
     "compile",
+    "diff",
     "doctor",
     "dump",
     "fit",
     "load",
     "operators",
     "pareto",
+    "predict",
     "profile",
     "quantize",
     "run",
@@ -69,9 +76,6 @@ def load(model: str | Path, input_shapes: Shapes | None = None) -> Graph:
 
 _TRIES = 4
 """How often a library that exceeds the memory there is is planned again."""
-
-_LAYER_BYTES = 136
-"""What the code and parameters of a layer take at most on a Cortex-M4, beside its kernel (measured)."""
 
 _LINK_BYTES = 2048
 """Bytes less to try where a program does not link."""
@@ -109,6 +113,7 @@ def compile(
     stream_axis: str | None = None,
     hop: int = 1,
     max_state: int | None = None,
+    arena_regions: Sequence[str] = (),
     verify_passes: bool = False,
 ) -> Compiled:
     """Compile `model` for `board` into the folder `out`, which is replaced as a whole.
@@ -121,6 +126,9 @@ def compile(
     calibration          typical inputs (.npy, .npz): the float model is quantized to int8 with them first
     stream_axis          "time" or a dimension of the input: the library is given `hop` new frames per call
                          instead of a whole window, and keeps what it needs again (`max_state` bytes at most)
+    arena_regions        memories of the board for arenas, each NAME or NAME:BYTES, the one to be filled
+                         first in front; by default one arena in the main memory, or all RAM of the chip where
+                         it does not fit there
     verify_passes        check the IR after every pass, and replay the plan
     Raises UserError: bad model or options (exit code 2), does not fit (exit code 1); nothing is written then.
     """
@@ -129,10 +137,12 @@ def compile(
     target = boards.load(board)
     options = Options(board, name, input_mode, io_int8, dict(input_shapes or {}), goal, max_ram, max_flash)
     options = replace(options, stream_axis=stream_axis, hop=hop, max_state=max_state)
+    options = replace(options, arena_regions=tuple(arena_regions))
+    usable(target, options.arena_regions)
     with tempfile.TemporaryDirectory(prefix="patchloom-quantize-") as work:
         if calibration is not None:
             integer = Path(work) / f"{model.stem}.tflite"
-            quantize(model, calibration, out=integer)
+            quantize(model, calibration, out=integer, input_shapes=input_shapes)
             model = integer
         library, footprint = _within_limits(prepare(model, options, verify_passes), target, verify_passes)
     check_fits(library, target, footprint, max_ram, max_flash)
@@ -155,7 +165,7 @@ def _within_limits(prepared: Prepared, target: Board, verify_plan: bool) -> tupl
         try:
             footprint = measure(library, target)
             if footprint is None and not options.layer_code_bytes and limit < _tight(library):
-                options = replace(options, layer_code_bytes=_LAYER_BYTES)  # nothing can be measured here
+                options = replace(options, layer_code_bytes=LAYER_BYTES)  # nothing can be measured here
                 continue
             over = footprint.weight_bytes + footprint.code_bytes - limit if footprint else 0
             deeper = _ram_over(library, footprint, options, target)
@@ -175,7 +185,7 @@ def _within_limits(prepared: Prepared, target: Board, verify_plan: bool) -> tupl
 
 def _tight(library: Library) -> int:
     """Flash below which the code of layers might matter."""
-    return library.view.weight_bytes + _LAYER_BYTES * len(library.graph.ops)
+    return library.view.weight_bytes + LAYER_BYTES * len(library.graph.ops)
 
 
 def _ram_over(library: Library, footprint: Footprint | None, options: Options, target: Board) -> int:
@@ -183,15 +193,15 @@ def _ram_over(library: Library, footprint: Footprint | None, options: Options, t
     if footprint is None:
         return 0
     found = figures(library, footprint)
-    arena = found["arena_bytes"] + found["state_bytes"]
-    on_board = arena + max(STACK_BYTES, footprint.stack_bytes) - target.sram_bytes
+    over = excess(target, library.plan, max(STACK_BYTES, footprint.stack_bytes))
+    on_board = over.get(target.main_region.name, 0)
     asked = found["ram_bytes"] - options.max_ram if options.max_ram is not None else 0
     return int(max(on_board, asked))
 
 
 def _contents(library: Library, model: Path, board: Board, footprint: Footprint | None) -> dict[str, bytes]:
     """Everything that goes into the output folder: the library, what it was made from, the manifest."""
-    stored = f"model{model.suffix}"
+    stored = "model.tflite" if library.model[4:8] == IDENTIFIER else f"model{model.suffix}"
     contents = {**library.files, stored: library.model}
     if library.options.board.endswith(".toml"):
         contents[f"{board.name}.toml"] = Path(library.options.board).read_bytes()
@@ -235,24 +245,6 @@ class Verified:
             "on": v.on,
             "board": self.library.view.board,
         }
-
-
-def _open(path: str | Path) -> Library:
-    """The library of a folder, made again from the model stored there."""
-    stored = folder.read(Path(path))
-    options = stored.options
-    try:
-        unchanged = hashlib.sha256(stored.model.read_bytes()).hexdigest() == stored.sha256
-    except OSError as e:
-        raise UserError(f"{path}: the stored model is missing", found=str(e), hint="compile it again") from e
-    if not unchanged:
-        raise UserError(f"{path}: {stored.model.name} is not the model compiled", hint="compile it again")
-    if options.name is None:
-        options = replace(options, name=Path(stored.model_name).stem)
-    try:
-        return build_library(stored.model, options, stored=stored.plan)
-    except (PlanError, KeyError) as e:
-        raise UserError(f"{path}: the stored plan is wrong", found=str(e), hint="compile it again") from e
 
 
 def _samples(graph: Graph, inputs: SampleInputs) -> list[Mapping[str, np.ndarray]]:
@@ -314,7 +306,7 @@ def verify(
     Raises UserError: no library there, a tool is missing, or the program does not run.
     """
     _check_on(on)
-    library = _open(path)
+    library = folder.open_library(Path(path))
     graph = library.graph
     chosen = list(random_inputs(graph, samples)) if inputs is None else _samples(graph, inputs)
     reference = check_reference(library, chosen, SEQUENCE)
@@ -336,7 +328,7 @@ def run(
     does not run.
     """
     _check_on(on)
-    library = _open(path)
+    library = folder.open_library(Path(path))
     inputs = [_samples(library.graph, s) for s in sequences]
     return run_sequences(library, Path(path), inputs, on, progress=progress)
 
@@ -349,5 +341,5 @@ def lcg_samples(graph: Graph, count: int = 1) -> list[dict[str, np.ndarray]]:
 
 def profile(path: str | Path) -> Profile:
     """Count one inference of the library in `path` per layer, after a warm-up inference on the same input."""
-    library = _open(path)
+    library = folder.open_library(Path(path))
     return profile_library(library, Path(path), lcg_samples(library.graph) * 2)

@@ -37,6 +37,14 @@ class UserError(Exception):
         return "\n".join(lines)
 
 
+class UnknownInput(UserError):
+    """A shape was given for `name`, which is no input of the model."""
+
+    def __init__(self, message: str, name: str, *, accepted: str, hint: str) -> None:
+        super().__init__(message, accepted=accepted, hint=hint)
+        self.name = name
+
+
 @dataclass(frozen=True)
 class Violation:
     """One rule that one op breaks. `op` reads like `op 7 CONV_2D "conv_4"`."""

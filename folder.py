@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .codegen.pipeline import Options
+from .codegen.pipeline import Library, Options, build_library
 from .errors import UserError
+from .passes.planner import PlanError
 from .passes.planner.choose import GOALS
 from .passes.planner.demand import INPUT_MODES
 from .passes.planner.store import from_data, to_data
@@ -136,6 +138,7 @@ def manifest(
             "max_state": options.max_state,
             "layer_code_bytes": options.layer_code_bytes,
             "reserved_ram_bytes": options.reserved_ram_bytes,
+            "arena_regions": list(options.arena_regions),
         },
         "files": sorted(files),
         "figures": figures,
@@ -181,6 +184,32 @@ def read(folder: Path) -> Stored:
         raise UserError(f"{path} is damaged", found=str(e) or type(e).__name__, hint=_AGAIN) from e
 
 
+def is_library(path: Path) -> bool:
+    """Whether there is a folder with a manifest."""
+    return (path / MANIFEST).is_file()
+
+
+def open_library(path: Path) -> Library:
+    """The library of a folder, made again from the model stored there.
+
+    Raises UserError when there is none, or what it was made from has changed.
+    """
+    stored = read(path)
+    options = stored.options
+    try:
+        unchanged = hashlib.sha256(stored.model.read_bytes()).hexdigest() == stored.sha256
+    except OSError as e:
+        raise UserError(f"{path}: the stored model is missing", found=str(e), hint="compile it again") from e
+    if not unchanged:
+        raise UserError(f"{path}: {stored.model.name} is not the model compiled", hint="compile it again")
+    if options.name is None:
+        options = replace(options, name=Path(stored.model_name).stem)
+    try:
+        return build_library(stored.model, options, stored=stored.plan)
+    except (PlanError, KeyError) as e:
+        raise UserError(f"{path}: the stored plan is wrong", found=str(e), hint="compile it again") from e
+
+
 def _stored(folder: Path, model: Any, options: Any, plan: Plan) -> Stored:
     """Raises ValueError and its like for values of wrong types."""
     shapes = {str(n): tuple(int(v) for v in s) for n, s in options["input_shapes"].items()}
@@ -219,6 +248,7 @@ def _stored(folder: Path, model: Any, options: Any, plan: Plan) -> Stored:
             hop,
             max_state,
             *kept,
+            tuple(map(str, options["arena_regions"])),
         ),
         plan=plan,
     )

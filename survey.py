@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from .errors import UserError
 from .ir import Graph, Op, to_text
 from .ir.ops import OPS
 from .passes import PASSES, run_passes
+from .passes.channel_blocks import split_channels
 from .passes.io_int8 import io_int8 as strip_io
 from .passes.planner.demand import InputMode
 from .passes.planner.front import Point
+from .passes.planner.usage import Usage, usage
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -46,6 +48,9 @@ class ParetoPoint:
     cycles      predicted by the cost tables; guessed from MACs for kernels not measured on the core
     mac_factor  multiply-accumulates over those of the graph: what strips compute twice
     stages      (first layer, last layer, strips of columns) of each stage; other layers run whole
+    channel_blocks   (op that ends a run of ops, blocks of channels) of each run that is split into layers for
+                some channels each
+    measured    works out `usage`
     """
 
     ram_bytes: int
@@ -53,6 +58,17 @@ class ParetoPoint:
     cycles: float
     mac_factor: float
     stages: tuple[tuple[int, int, int], ...]
+    channel_blocks: tuple[tuple[str, int], ...]
+    measured: Callable[[], Usage] = field(repr=False, compare=False)
+
+    @property
+    def usage(self) -> Usage:
+        """What is in the arena at every step, and what each stage keeps there; worked out when asked for."""
+        return self.measured()
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of `pareto --json`."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "measured"}
 
 
 def pareto(
@@ -78,7 +94,12 @@ def _pareto_point(graph: Graph, point: Point) -> ParetoPoint:
     number = {step.op: i for i, step in enumerate(plan.steps, 1)}
     stages = tuple((number[s.ops[0]], number[s.ops[-1]], s.passes) for s in plan.stages)
     ram = plan.arena_bytes + plan.state_bytes
-    return ParetoPoint(ram, plan.arena_bytes, point.cycles, point.macs / max(1, graph.macs), stages)
+    factor = point.macs / max(1, graph.macs)
+
+    def measured() -> Usage:
+        return usage(split_channels(graph, plan.channel_blocks), plan, KERNELS)
+
+    return ParetoPoint(ram, plan.arena_bytes, point.cycles, factor, stages, plan.channel_blocks, measured)
 
 
 def operators() -> list[dict[str, Any]]:
@@ -110,6 +131,7 @@ def dump(
 
 _PACKAGES = (
     ("tflite-micro", "verify against TensorFlow Lite Micro", "tflm"),
+    ("tensorflow", "Keras and SavedModel files", "tensorflow"),
     ("pymicro-wakeword", "the wake-word demo", "demo"),
     ("pymicro-features", "the wake-word demo", "demo"),
 )

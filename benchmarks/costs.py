@@ -2,9 +2,9 @@
 
     python benchmarks/costs.py [--core CORE ...] [--kernel TEXT] [--report]
 
-Each kernel runs the layers of shapes.py that it accepts. Its costs per loop round are fitted by least
-squares on relative errors, none negative. --report only prints the errors of the tables as they are, on
-layers of another seed. Tables are written to codegen/costs/<core>.json.
+Each kernel runs the layers of shapes.py and float_shapes.py that it accepts. Its costs per loop round are
+fitted by least squares on relative errors, none negative. --report only prints the errors of the tables as
+they are, on layers of another seed. Tables are written to codegen/costs/<core>.json.
 """
 
 from __future__ import annotations
@@ -13,21 +13,25 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from float_shapes import float_cases
+from map_shapes import map_cases
 from patchloom import boards
 from patchloom.boards import Board
 from patchloom.codegen import KERNELS
 from patchloom.codegen.costs import TABLES
 from patchloom.emulation import counts
-from patchloom.emulation.trial import Cost, run_trial
+from patchloom.emulation.trial import Cost, merge, run_trial
 from patchloom.errors import UserError
-from patchloom.ir import Graph
+from patchloom.ir import DType, Graph
 from patchloom.passes.planner.kernel import Kernel, plain_work
 from rich.progress import track
 from shapes import all_cases
+from sums_shapes import sums_cases
 from tables import markdown
 
 CORES: tuple[str, ...] = (
@@ -44,6 +48,8 @@ OVERVIEW = Path(__file__).parent / "kernels.md"
 MAX_CASES = 26
 MAX_PLAIN_CASES = 12
 BATCH = 26
+LEAST_COST = 0.1
+"""Of an output element. Less was spent where there was nothing to do."""
 HELD_OUT = 2
 
 
@@ -52,7 +58,30 @@ def accepted(kernel: Kernel, cases: Sequence[Graph]) -> list[Graph]:
     found = [g for g in cases if type(g.ops[0]) is kernel.op and kernel.accepts(g.ops[0], g.tensors)]
     most = MAX_CASES if kernel.work is not plain_work else MAX_PLAIN_CASES
     step = max(1, len(found) / most)
-    return [found[int(i * step)] for i in range(min(len(found), most))]
+    picked = [found[int(i * step)] for i in range(min(len(found), most))]
+    for graph in found:  # every loop body that some case has
+        known = {n for g in picked for n in rounds_of(kernel, g)}
+        if not rounds_of(kernel, graph) <= known:
+            picked += [g for g in found if rounds_of(kernel, g) == rounds_of(kernel, graph)][:3]
+    return picked
+
+
+def rounds_of(kernel: Kernel, graph: Graph) -> set[str]:
+    """Names of the loop bodies that run for a layer."""
+    return {name for name, count in kernel.work(graph.ops[0], graph.tensors).items() if count}
+
+
+def samples_of(cases: Sequence[Graph]) -> list[dict[str, np.ndarray]]:
+    """One sample of `merge(cases)`: random bytes, and floats as they are behind a normalization."""
+    graph, rng = merge(cases), np.random.default_rng(len(cases))
+    sample = {n: rng.integers(-128, 128, graph[n].shape).astype(graph[n].dtype.numpy) for n in graph.inputs}
+    floats = [n for n in graph.inputs if graph[n].dtype is DType.FLOAT32]
+    return [sample | {n: rng.normal(0, 2, graph[n].shape).astype(np.float32) for n in floats}]
+
+
+def has_lengths(graph: Graph) -> bool:
+    """Whether it is a recurrent layer on sequences of lengths that only its inputs tell."""
+    return getattr(graph.ops[0], "lengths", None) is not None
 
 
 def spent(cost: Cost, unit: str) -> int:
@@ -61,11 +90,12 @@ def spent(cost: Cost, unit: str) -> int:
 
 
 def run(kernel: Kernel, cases: Sequence[Graph], board: Board, unit: str) -> tuple[np.ndarray, int]:
-    """(count of each case, bytes of code)."""
+    """(count of each case, bytes of code); kernels for stages alone run over whole maps, too."""
     found: list[int] = []
     code = 0
     for at in range(0, len(cases), BATCH):
-        trial = run_trial(cases[at : at + BATCH], board, [kernel], count=True)
+        batch = cases[at : at + BATCH]
+        trial = run_trial(batch, board, [replace(kernel, sums=False)], samples_of(batch), count=True)
         found += [spent(c, unit) for c in trial.costs]
         code = max(code, trial.code_bytes)
     return np.array(found, float), code
@@ -121,8 +151,9 @@ def measure(kernel: Kernel, board: Board, unit: str, cases: Sequence[Graph]) -> 
     if len(chosen) < 3:
         return None
     measured, code = run(kernel, chosen, board, unit)
-    chosen = [g for g, count in zip(chosen, measured, strict=True) if count]
-    measured = measured[measured > 0]
+    least = np.array([LEAST_COST * g[g.outputs[0]].elements for g in chosen])
+    chosen = [g for g, ran in zip(chosen, measured > least, strict=True) if ran]
+    measured = measured[measured > least]
     if len(chosen) < 3:
         return None
     work = [dict(kernel.work(g.ops[0], g.tensors)) for g in chosen]
@@ -216,7 +247,9 @@ def main() -> int:
     parser.add_argument("--kernel", default="", help="only kernels with this text in their names")
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()
-    cases = all_cases(HELD_OUT if args.report else 1)
+    seed = HELD_OUT if args.report else 1
+    cases = all_cases(seed) + float_cases(seed) + sums_cases(seed) + map_cases(seed)
+    cases = [g for g in cases if not has_lengths(g)]
     TABLES.mkdir(exist_ok=True)
     for core in args.core:
         try:

@@ -1,12 +1,15 @@
 """Measure the fronts of RAM and latency on the Cortex-M4, for memory.json, memory.md and memory.svg.
 
-    python benchmarks/memory.py [--models FOLDER] [--only NAME ...] [--missing] [--tables]
+    python benchmarks/memory.py [--models FOLDER] [--only NAME ...] [--missing] [--tables] [--search-time]
 
 Every plan of a front is listed: {model, input, ram_bytes, mac_factor, cycles, plan, measured}. Measured are
 the plan of whole tensors, the fastest and the smallest of the front, and those that decide whether a target
 is reached: they are linked, run on the emulated core and compared with the reference; `ram_bytes` is arena,
 state, writable symbols and stack beyond 512 B. Of all others `ram_bytes` is arena and state, and `cycles`
 the prediction of the cost tables.
+
+With --only other models keep what was measured of them before. --search-time measures how long the planner
+takes, for search_time.json and memory.md, and nothing else.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import search_time
 from memory_report import write_report
 from memory_targets import INPUTS, TARGETS, Limit
 from networks import NETWORKS
@@ -68,6 +72,7 @@ def plan_text(plan: Plan) -> str:
         f"{number[s.ops[0]]}-{number[s.ops[-1]]}{f' in {s.passes} strips' if s.passes > 1 else ''}"
         for s in plan.stages
     ]
+    parts += [f"{name} in {n} channel blocks" for name, n in plan.channel_blocks]
     return ", ".join(parts) or WHOLE
 
 
@@ -194,12 +199,15 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--missing", action="store_true", help="leave out what memory.json holds")
     parser.add_argument("--tables", action="store_true", help="write table and picture of memory.json only")
+    parser.add_argument("--search-time", action="store_true", help="measure only how long the search takes")
     args = parser.parse_args()
     if not args.models.is_dir():
         print(
             f"without the reference models, which are not in {args.models} (give --models)", file=sys.stderr
         )
-    if not args.tables:
+    if args.search_time:
+        search_time.measure(args.models, args.only)
+    elif not args.tables:
         with tempfile.TemporaryDirectory() as name:
             known = {(e["model"], e["input"]) for e in read()} if args.missing else set()
             chosen = [j for j in jobs(args.models, args.only, Path(name)) if (j[0].stem, j[1]) not in known]

@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import search_time
 from memory_targets import TARGETS, Limit
 from tables import markdown
 
@@ -27,6 +28,17 @@ emulated core and gave the reference's outputs bit for bit. [How stages work](..
 ## Targets
 
 MACs are compared with those of the model, cycles with the plan of whole tensors.
+
+"""
+
+_TIME = """
+## Time of the search
+
+CPU seconds of one process, made by `python benchmarks/memory.py --search-time` and kept in
+[search_time.json](search_time.json). Layers are counted behind all graph passes. The search among stages is
+what `compile` takes for one plan; `pareto` makes all plans of the front, those with blocks of channels too. A
+plan is proven minimal where its arena is as large as the lower bound of its order, stages and kernels; the
+search is exact among the stages there are.
 
 """
 
@@ -120,5 +132,7 @@ def write_report(entries: Sequence[Entry], folder: Path) -> None:
         "\nPoints in the picture are measured; lines join plans whose cycles the cost tables predict and"
         " whose stack is not\ncounted.\n"
     ]
+    time_head = ("model", "layers", "search: s", "and all plans: s", "proven minimal")
+    text += [_TIME, markdown(time_head, search_time.rows(search_time.read()))]
     (folder / "memory.md").write_text("".join(text))
     _picture(found, folder / "memory.svg")

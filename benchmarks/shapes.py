@@ -187,7 +187,7 @@ def weighted(
     return one_op_graph(kind("op", "x", "w", "b", "y", activation=clamp, **attributes), [x, w, bias, y])
 
 
-def _windows(rng: np.random.Generator, count: int) -> Iterator[tuple[Window, tuple[int, int]]]:
+def windows(rng: np.random.Generator, count: int) -> Iterator[tuple[Window, tuple[int, int]]]:
     """Windows with input sizes; mostly SAME padding."""
     for i in range(count):
         kernel = KERNELS[i % len(KERNELS)]
@@ -210,13 +210,13 @@ def weighted_cases(seed: int) -> Iterator[Graph]:
     for h, w, c, n in RESIDUAL:
         pads = Window((3, 3), padding=((1, 1), (1, 1)))
         yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, 3, 3, c), rng, window=pads)
-    for window, (h, w) in _windows(rng, 60):
+    for window, (h, w) in windows(rng, 60):
         c, n = (int(rng.choice(CHANNELS)) for _ in range(2))
         yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, *window.kernel, c), rng, window=window)
-    for window, (h, w) in _windows(rng, 30):  # the first layers of networks
+    for window, (h, w) in windows(rng, 30):  # the first layers of networks
         c, n = int(rng.choice([1, 1, 2, 3, 3, 4])), int(rng.choice([8, 16, 24, 64]))
         yield weighted(Conv2D, activation("x", (1, h, w, c), rng), (n, *window.kernel, c), rng, window=window)
-    for window, (h, w) in _windows(rng, 300):
+    for window, (h, w) in windows(rng, 300):
         c = int(rng.choice(CHANNELS))
         yield weighted(
             DepthwiseConv2D, activation("x", (1, h, w, c), rng), (1, *window.kernel, c), rng, window=window
@@ -229,6 +229,23 @@ def weighted_cases(seed: int) -> Iterator[Graph]:
         yield weighted(
             DepthwiseConv2D, activation("x", (1, length, 1, c), rng), (1, k, 1, c), rng, window=window
         )
+
+
+def clamped_cases(seed: int) -> Iterator[Graph]:
+    """Depthwise layers whose ReLU ends above the lowest byte."""
+    rng = np.random.default_rng(seed)
+    for i in range(36):
+        (h, w), k = SIZES[i % len(SIZES)], (3, 5, 3, 7)[i // len(SIZES) + i % 2]
+        size, kernel = ((h * w, 1), (k, 1)) if i % 6 == 5 else ((h, w), (k, k))
+        pads = [same_padding(n, m, 1) for n, m in zip(size, kernel, strict=True)]
+        window = Window(kernel, padding=(pads[0], pads[1]))
+        x = activation("x", (1, *size, int(rng.choice(CHANNELS))), rng)
+        graph = weighted(DepthwiseConv2D, x, (1, *kernel, x.shape[3]), rng, window=window)
+        (op,), y = graph.ops, graph[graph.outputs[0]]
+        assert isinstance(op, DepthwiseConv2D) and y.quant
+        y = replace(y, quant=Quant(y.quant.scale, (int(rng.integers(-100, 0)),)))
+        tensors = [graph[n] for n in op.inputs] + [y]
+        yield one_op_graph(replace(op, activation=Activation.RELU), tensors)
 
 
 def other_cases(seed: int) -> Iterator[Graph]:
@@ -282,6 +299,7 @@ def _is_trivial(graph: Graph) -> bool:
 
 def all_cases(seed: int = 1, drawn: int = 80) -> list[Graph]:
     """The whole grid."""
-    shaped = [g for cases in (weighted_cases(seed), other_cases(seed)) for g in cases if g.macs <= MAX_MACS]
+    families = (weighted_cases(seed), clamped_cases(seed), other_cases(seed))
+    shaped = [g for cases in families for g in cases if g.macs <= MAX_MACS]
     kinds = [kind for kind in OPS if kind not in STATEFUL]
     return shaped + [g for kind in kinds for g in drawn_cases(kind, drawn * (3 if kind in MOVING else 1))]

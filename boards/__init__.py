@@ -5,6 +5,7 @@ Facts about an instruction set, the same on every board that has it, are in `_co
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -17,7 +18,9 @@ from ._schema import Key, Reader, parse
 _FOLDER = Path(__file__).parent
 
 FEATURES = ("dsp", "mve", "rvv", "fpu-sp", "fpu-dp", "unaligned")
-KINDS = ("sram", "flash")
+KINDS = ("sram", "external", "flash")
+SPEEDS = ("tcm", "sram", "external")
+"""How fast the core reaches a RAM, the fastest first. The order is all that is known of every board."""
 MACHINES = (
     "mps2-an385",
     "mps2-an386",
@@ -33,12 +36,21 @@ MACHINES = (
 
 @dataclass(frozen=True)
 class Region:
-    """One memory of the board. `kind` is "sram" or "flash"; `start` is the address on the board."""
+    """One memory of the board; `start` is its address there.
+
+    kind     "sram": RAM of the chip; "external": RAM beside it; "flash"
+    speed    of RAM, one of SPEEDS: "tcm" is coupled to the core, without wait states
+    arena    whether it may hold activations; memory meant for code may not
+    setup    what a program has to do before it uses the memory, "" for nothing
+    """
 
     name: str
     kind: str
     start: int
     size_bytes: int
+    speed: str = "sram"
+    arena: bool = True
+    setup: str = ""
 
     @property
     def end(self) -> int:
@@ -104,14 +116,30 @@ class Board:
         return self.features | {"riscv" if core(self.core).architecture.startswith("RV") else "arm"}
 
     @property
+    def main_region(self) -> Region:
+        """The first SRAM region: data, state and stack of a program, and the arena where there is one."""
+        return next(r for r in self.regions if r.kind == "sram")
+
+    @property
+    def arena_regions(self) -> tuple[Region, ...]:
+        """All RAM that may hold activations, the fastest first, then in the order of the profile."""
+        usable = [r for r in self.regions if r.kind != "flash" and r.arena]
+        return tuple(sorted(usable, key=lambda r: SPEEDS.index(r.speed)))
+
+    @property
     def sram_bytes(self) -> int:
         """Bytes of the largest SRAM region (a single arena cannot span two)."""
         return max(r.size_bytes for r in self.regions if r.kind == "sram")
 
     @property
     def sram_total_bytes(self) -> int:
-        """Bytes of all SRAM regions together."""
+        """Bytes of all SRAM regions together, external RAM not counted."""
         return sum(r.size_bytes for r in self.regions if r.kind == "sram")
+
+    @property
+    def external_bytes(self) -> int:
+        """Bytes of all RAM beside the chip."""
+        return sum(r.size_bytes for r in self.regions if r.kind == "external")
 
     @property
     def flash_bytes(self) -> int:
@@ -129,7 +157,11 @@ _REGION_SCHEMA = {
     "kind": Key(str, accepted=KINDS),
     "start": Key(int),
     "size_bytes": Key(int, minimum=1),
+    "speed": Key(str, required=False, default="", accepted=("tcm", "sram")),
+    "arena": Key(bool, required=False, default=True),
+    "setup": Key(str, required=False, default=""),
 }
+_REGION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 @cache
@@ -214,7 +246,7 @@ def _read(path: Path, source: str, name: str) -> Board:
     reader = Reader(source)
     tables: dict[str, Any] = {key: data.pop(key, None) for key in ("region", "emulator")}
     values = reader.table(data, _board_schema())
-    regions = tuple(Region(**r) for r in reader.tables(tables["region"], _REGION_SCHEMA, "region"))
+    regions = tuple(_region(reader, r) for r in reader.tables(tables["region"], _REGION_SCHEMA, "region"))
     emulator = reader.table(tables["emulator"], _emulator_schema(), "emulator.")
     reader.finish()
     assert values is not None and emulator is not None  # finish() raised otherwise
@@ -225,11 +257,24 @@ def _read(path: Path, source: str, name: str) -> Board:
     return Board(name=name, regions=regions, emulator=Emulator(**emulator), **values)
 
 
+def _region(reader: Reader, values: dict[str, Any]) -> Region:
+    """A region; how fast RAM beside the chip is, its kind says."""
+    where, kind = f"region {values['name']}", values["kind"]
+    if values["speed"] and kind != "sram":
+        reader.problem(where, "only memory of kind sram has a speed", found=f"{kind}, {values['speed']}")
+    if not _REGION_NAME.fullmatch(values["name"]):
+        reader.problem(
+            where, "a name is letters, digits, - and _, and starts with a letter", found=repr(values["name"])
+        )
+    speed = kind if kind == "external" else values["speed"] or "sram"
+    return Region(**{**values, "speed": speed})
+
+
 def _check_regions(reader: Reader, regions: tuple[Region, ...]) -> None:
-    for kind in KINDS:
+    for kind in ("sram", "flash"):
         if not any(r.kind == kind for r in regions):
             reader.problem("region", f"a board needs at least one region of kind {kind}")
-    if len({r.name for r in regions}) < len(regions):
+    if len({r.name.lower().replace("-", "_") for r in regions}) < len(regions):  # they become C names
         reader.problem("region", "names must differ", found=", ".join(r.name for r in regions))
     for below, above in pairwise(sorted(regions, key=lambda r: r.start)):
         if below.end > above.start:
@@ -244,6 +289,8 @@ def _check_regions(reader: Reader, regions: tuple[Region, ...]) -> None:
             "the first SRAM region holds the arena and must be the largest",
             found=", ".join(f"{r.name} {r.size_bytes} bytes" for r in srams),
         )
+    if srams and not srams[0].arena:
+        reader.problem("region", "the first SRAM region holds the arena", found=f"{srams[0].name} may not")
 
 
 def _check_features(reader: Reader, values: dict[str, Any]) -> None:

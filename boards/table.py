@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import Board, core, core_names, load, names
+from . import Board, Region, core, core_names, load, names
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "boards.md"
 
@@ -18,7 +18,7 @@ def board_table(real: bool) -> str:
         "core",
         "MHz",
         "SRAM for the arena",
-        "SRAM in all",
+        "RAM for arenas, the fastest first",
         "flash",
         "features",
         "wait states",
@@ -58,12 +58,17 @@ def _board_row(board: Board) -> tuple[str, ...]:
         board.core,
         f"{board.clock_hz / 1e6:g}",
         _kib(board.sram_bytes),
-        _kib(board.sram_total_bytes),
+        ", ".join(_memory(r) for r in board.arena_regions),
         _kib(board.flash_bytes),
         ", ".join(sorted(board.features)),
         waits,
         f"{board.emulator.machine}: {board.emulator.note}",
     )
+
+
+def _memory(region: Region) -> str:
+    external = " (external)" if region.kind == "external" else ""
+    return f"`{region.name}` {_kib(region.size_bytes)}{external}"
 
 
 def _kib(size_bytes: int) -> str:

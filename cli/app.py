@@ -14,9 +14,10 @@ import typer
 
 from .. import __version__, api, boards
 from ..errors import UserError
-from . import quantize, show
+from . import diff, quantize, search, show
 from .output import print_json, print_text, progress
 from .plot import check_picture, plot_front
+from .shapes import Shapes, parse_shapes
 
 app = typer.Typer(
     name="patchloom",
@@ -27,13 +28,11 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Model = Annotated[Path, typer.Argument(help="A .tflite or .onnx model.", show_default=False)]
+Model = Annotated[
+    Path, typer.Argument(help="A .tflite, .onnx or .keras model, or a SavedModel folder.", show_default=False)
+]
 LibraryFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder written by compile.", show_default=False)
-]
-Shapes = Annotated[
-    list[str] | None,
-    typer.Option("--input-shape", metavar="NAME=1,49,10,1", help="Shape of an input; repeatable."),
 ]
 
 
@@ -70,20 +69,6 @@ class On(StrEnum):
     unicorn = "unicorn"
 
 
-def parse_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
-    """`NAME=1,49,10,1` options as a mapping. Raises UserError for anything else."""
-    shapes = {}
-    for text in texts or []:
-        name, _, values = text.rpartition("=")
-        try:
-            shapes[name] = tuple(int(v) for v in values.split(","))
-        except ValueError:
-            name = ""
-        if not name or min(shapes[name]) < 1:
-            raise UserError(f"--input-shape {text} is not a shape", accepted="NAME=1,49,10,1")
-    return shapes
-
-
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"patchloom {__version__}")
@@ -118,6 +103,13 @@ def compile(
     ] = None,
     hop: Annotated[int, typer.Option(min=1, help="New frames per call with --stream-axis.")] = 1,
     max_state: Annotated[int | None, typer.Option(min=0, help="Bytes of state with --stream-axis.")] = None,
+    arena_regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:BYTES],...",
+            help="Memories of the board for activations, the one to be filled first in front.",
+        ),
+    ] = None,
     verify_passes: Annotated[
         bool, typer.Option("--verify-passes", help="Check the IR after every pass.")
     ] = False,
@@ -139,6 +131,7 @@ def compile(
         stream_axis=stream_axis,
         hop=hop,
         max_state=max_state,
+        arena_regions=() if arena_regions is None else arena_regions.split(","),
         verify_passes=verify_passes,
     )
     print_json(compiled.figures()) if json else show.compiled(compiled)
@@ -233,10 +226,12 @@ def pareto(
     )
     if plot is not None:
         plot_front(plot, f"{model.name} on {board}", points)
-    print_json([asdict(p) for p in points]) if json else show.front(model.name, board, points)
+    print_json([p.figures() for p in points]) if json else show.front(model.name, board, points)
 
 
 quantize.register(app)
+search.register(app)
+diff.register(app)
 
 
 @app.command("boards")
@@ -255,6 +250,7 @@ def list_boards(json: Json = False) -> None:
                     "clock_hz": b.clock_hz,
                     "sram_bytes": b.sram_bytes,
                     "flash_bytes": b.flash_bytes,
+                    "arena_regions": [asdict(r) for r in b.arena_regions],
                     "emulator": asdict(b.emulator),
                 }
                 for b in profiles

@@ -13,6 +13,7 @@ import typer
 from ..quantization import Quantized
 from ..quantization import quantize as run_quantize
 from .output import number, print_json, print_table, print_text, progress
+from .shapes import Shapes, parse_shapes
 
 
 class Observer(StrEnum):
@@ -76,6 +77,7 @@ def quantize(
     io: Annotated[Boundary, typer.Option(help="Types of inputs and outputs.")] = Boundary.float32,
     format: Annotated[FileFormat, typer.Option(help="Kind of file.")] = FileFormat.tflite,
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+    input_shape: Shapes = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Quantize a float MODEL with calibration data, and show what it cost."""
@@ -95,6 +97,7 @@ def quantize(
             format=format.value,
             out=output,
             seed=seed,
+            input_shapes=parse_shapes(input_shape),
             progress=show_step,
         )
     print_json(result.figures()) if json else _show(result)
@@ -125,5 +128,11 @@ def _show(result: Quantized) -> None:
         print_text(f"note: {note}")
     c = result.check
     checked = f"{c.samples} samples equal" if c.version else "nothing compared"
+    if c.mismatches:
+        checked = f"{c.samples} samples, {c.mismatches} elements differ"
     print_text(f"checked against {c.reference} {c.version or ''}: {checked}")
+    for why in c.explained:
+        print_text(f"note: {why}")
+    if c.left_out:
+        print_text(f"not there, computed by our reference alone: {', '.join(c.left_out)}")
     print_text(f"{result.path}: {number(len(result.content))} bytes, {result.calibration_samples} samples")

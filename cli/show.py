@@ -21,8 +21,10 @@ def compiled(result: Compiled) -> None:
         if f["plan"]["arena_proven_minimal"]
         else (f"lower bound {number(f['plan']['arena_lower_bound_bytes'])}")
     )
+    arenas = [(f"  of that in {name}", number(n), "RAM") for name, n in f["regions"].items()]
     rows = [
         ("arena", number(f["arena_bytes"]), f"RAM; {proven}"),
+        *(arenas if result.library.plan.arenas else ()),
         ("state", number(f["state_bytes"]), "RAM, lives between runs"),
         ("stack", number(f["stack_bytes"]), "RAM, worst case of run()"),
         ("RAM", number(f["ram_bytes"]), "arena + state + writable symbols + stack beyond 512"),
@@ -94,7 +96,7 @@ def fits(model: str, result: Sequence[Fit]) -> None:
             number(f.code_bytes),
             number(f.flash_bytes),
             "unknown" if f.latency_ms is None else f"~{f.latency_ms:,.1f}",
-            ("yes, in stages" if f.stages else "yes") if f.fits else "no: " + ", ".join(f.missing),
+            _verdict(f),
         )
         for f in result
     ]
@@ -123,6 +125,15 @@ def fits(model: str, result: Sequence[Fit]) -> None:
         print_text(f"hint: {advice}")
 
 
+def _verdict(f: Fit) -> str:
+    """Whether and how a model fits."""
+    if not f.fits:
+        return "no: " + ", ".join(f.missing)
+    ways = ["in stages"] if f.stages else []
+    ways += [f"in {' + '.join(f.regions)}"] if len(f.regions) > 1 else []
+    return ", ".join(["yes", *ways])
+
+
 def _smallest(f: Fit) -> str:
     """What the smallest plan of a board's core takes and costs, and which layers limit it."""
     s = f.smallest
@@ -135,6 +146,12 @@ def _smallest(f: Fit) -> str:
     )
 
 
+def _schedule(p: ParetoPoint) -> str:
+    """Which layers run in stages, and which runs of ops were split."""
+    stages = [f"{a}-{b}{f' in {n} strips' if n > 1 else ''}" for a, b, n in p.stages]
+    return ", ".join([*stages, *(f"{name[-30:]} in {n} channel blocks" for name, n in p.channel_blocks)])
+
+
 def front(model: str, board: str, points: Sequence[ParetoPoint]) -> None:
     """One line per plan."""
     base = points[0].cycles if points else 1.0
@@ -144,7 +161,7 @@ def front(model: str, board: str, points: Sequence[ParetoPoint]) -> None:
             number(round(p.cycles)),
             f"{p.cycles / base:.3f}",
             f"{p.mac_factor:.3f}",
-            ", ".join(f"{a}-{b}{f' in {n} strips' if n > 1 else ''}" for a, b, n in p.stages) or "none",
+            _schedule(p) or "none",
         )
         for p in points
     ]

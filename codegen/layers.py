@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..ir import Graph, Op
 from ..ir.printer import type_text
@@ -19,13 +19,15 @@ _WIDTH = 96
 
 @dataclass(frozen=True, eq=False)
 class Binding:
-    """Where names lead in C: `extern_names` maps extern graph inputs to parameter names."""
+    """Where names lead in C: `extern_names` maps extern graph inputs to parameter names, `arena_names` the
+    memories that the plan names to those of arenas."""
 
     graph: Graph
     plan: Plan
     pool: ConstantPool
     prefix: str
     extern_names: Mapping[str, str]
+    arena_names: Mapping[str, str] = field(default_factory=lambda: {"": "arena"})
 
     def place(self, value: str, step: Step) -> Place:
         """Place of a value, of a state (`STATE_PREFIX` + name) or of the step's scratch."""
@@ -44,12 +46,17 @@ class Binding:
         assert t.data is not None
         return self.pool.add(Const(value, t.data.reshape(-1)), f"c_{identifier(value)}", comment_text(value))
 
+    def buffer(self, place: Place) -> str:
+        """The buffer of a place, by the name of its parameter where run() has one for it."""
+        return self.arena_names[place.owner] if place.region == "arena" else place.region
+
     def address(self, value: str, step: Step, offset: int = 0) -> tuple[str, str]:
         """(name of the buffer, C expression of an object pointer) of a value plus `offset` bytes."""
         place = self.place(value, step)
         offset += place.offset
         if place.region in ("arena", "state"):
-            return place.region, f"{place.region} + {offset}"
+            name = self.buffer(place)
+            return name, f"{name} + {offset}"
         base = self.constant(value) if place.region == "const" else self.extern_names[place.owner]
         return base, f"(const uint8_t *)(const void *){base} + {offset}" if offset else base
 
@@ -85,16 +92,23 @@ def pad_text(binding: Binding, pad: Fill | None) -> str:
     return binding.pool.add_fill(pad) if pad else "NULL"
 
 
-def _rows(binding: Binding, rows: RowLoop, itemsize: int) -> tuple[str, ...]:
-    """The lines that set up the row pointers of output row `oy`, and how many rows are left from there."""
+def first_row(rows: RowLoop) -> str:
+    """C expression of the first input row of output row `oy`."""
+    if rows.first:
+        return rows.first
     first = "oy" if rows.stride == 1 else f"oy * {rows.stride}"
-    if rows.pad_top:
-        first += f" - {rows.pad_top}"
+    return f"{first} - {rows.pad_top}" if rows.pad_top else first
+
+
+def _rows(binding: Binding, rows: RowLoop, itemsize: int, told: bool) -> tuple[str, ...]:
+    """The lines that set up the row pointers of output row `oy`, and (told) how many rows are left from
+    there."""
+    first = first_row(rows)
     pad = pad_text(binding, rows.pad)
     pitch_bytes = rows.pitch * itemsize
     call = f"pl_rows(rows, {rows.taps}, x, {pitch_bytes}, {first}, {rows.dilation}, {rows.height}, {pad});"
     left = f"{rows.out_rows} - oy < {rows.block} ? {rows.out_rows} - oy : {rows.block}"
-    return (*((f"const int32_t n = {left};",) if rows.block > 1 else ()), *wrapped(call))
+    return (*((f"const int32_t n = {left};",) if told else ()), *wrapped(call))
 
 
 def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> tuple[set[str], CallView]:
@@ -105,7 +119,7 @@ def _call(binding: Binding, step: Step, layer: int, label: str, call: Call) -> t
     rows: tuple[str, ...] = ()
     if loop:
         x = next(p for p in call.pointers if p.name == "x")
-        rows = _rows(binding, loop, binding.graph[x.value].dtype.itemsize)
+        rows = _rows(binding, loop, binding.graph[x.value].dtype.itemsize, "n" in call.args)
         args = [f"y + (ptrdiff_t)oy * {loop.out_pitch}" if a == "y" else a for a in args]
     view = CallView(
         pointers=tuple(line for _, lines in pairs for line in lines),
@@ -126,7 +140,7 @@ def _is_free(binding: Binding, step: Step, call: Call) -> bool:
         return False
     x, y = (next(p for p in call.pointers if p.name == n) for n in "xy")
     a, b = binding.place(x.value, step), binding.place(y.value, step)
-    same_buffer = a.region == b.region and (a.region != "input" or a.owner == b.owner)
+    same_buffer = a.region == b.region and (a.region == "state" or a.owner == b.owner)
     return same_buffer and a.region != "const" and a.offset + x.offset == b.offset + y.offset
 
 
@@ -142,7 +156,7 @@ def layer_banner(
             place = binding.place(name, step)
             role = "y" if name in op.outputs else "x"
             ring = f", ring of {stage.rings[name]} rows" if stage and name in stage.rings else ""
-            where = f"{type_text(graph[name])}  {place.region}+{place.offset}{ring}"
+            where = f"{type_text(graph[name])}  {binding.buffer(place)}+{place.offset}{ring}"
             lines.append(f'  {role}  {where}  "{comment_text(name, 40)}"')
     read = sum(graph[x].size_bytes for x in op.inputs)
     written = sum(graph[y].size_bytes for y in op.outputs)

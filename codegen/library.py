@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jinja2
 
+from ..boards import Board, Region
 from ..ir import Graph, Tensor
 from ..ir.printer import type_text
 from ..passes.planner.kernel import Const
@@ -17,10 +18,14 @@ from .layers import Binding
 from .names import comment_text, identifier, markdown_code, unique
 from .selftest import SelfTest
 from .stages import program
-from .views import LibraryView, Parameter, PortView, StateView
+from .views import ArenaView, LibraryView, Parameter, PortView, StateView
 
 ALIGNMENT = 16
-"""Bytes to which arena, state and weights are aligned."""
+"""Bytes to which arenas, state and weights are aligned."""
+
+_ERROR_ARENA = 1
+_MORE_ERRORS = 5
+"""Status numbers: of an arena that cannot be used; those of further arenas follow the last one in use."""
 
 _KERNELS = {(k.name, k.op): k for k in KERNELS}
 
@@ -64,7 +69,7 @@ def port_stems(kind: str, names: tuple[str, ...]) -> list[str]:
     return [f"{kind}_{n}" for n in unique([identifier(n, kind) for n in names])]
 
 
-def _port(stem: str, name: str, t: Tensor, expression: str, region: str) -> PortView:
+def _port(stem: str, name: str, t: Tensor, expression: str, region: str, arena: str) -> PortView:
     quant = None if t.quant is None or t.quant.per_axis else t.quant
     return PortView(
         stem=stem,
@@ -80,6 +85,7 @@ def _port(stem: str, name: str, t: Tensor, expression: str, region: str) -> Port
         quantized=quant is not None,
         expression=expression,
         region=region,
+        arena=arena,
     )
 
 
@@ -88,12 +94,14 @@ def _ports(kind: str, names: tuple[str, ...], binding: Binding) -> tuple[PortVie
     for stem, name in zip(port_stems(kind, names), names, strict=True):
         t = binding.graph[name]
         if t.constant:
-            ports.append(_port(stem, name, t, binding.constant(name), "const"))
+            first = next(iter(binding.arena_names.values()))
+            ports.append(_port(stem, name, t, binding.constant(name), "const", first))
             continue
         place = binding.plan.places[name]
         reachable = ("arena", "input") if kind == "input" else ("arena",)
         assert place.region in reachable, f"{kind} {name!r} lies in {place.region}"
-        ports.append(_port(stem, name, t, f"{place.region} + {place.offset}", place.region))
+        buffer = binding.buffer(place)
+        ports.append(_port(stem, name, t, f"{buffer} + {place.offset}", place.region, buffer))
     return tuple(ports)
 
 
@@ -103,10 +111,39 @@ def _extern_names(graph: Graph, plan: Plan) -> dict[str, str]:
     return {name: stem for stem, name in stems if plan.places[name].region == "input"}
 
 
-def _parameters(graph: Graph, extern: dict[str, str]) -> tuple[Parameter, ...]:
-    arena, state = Parameter("uint8_t *", "arena"), Parameter("uint8_t *", "state")
+def _arenas(plan: Plan, board: Board | None) -> tuple[ArenaView, ...]:
+    """The buffers for activations, the one in the fastest memory first."""
+    if not plan.arenas:
+        return (ArenaView("arena", "", plan.arena_bytes, _ERROR_ARENA),)
+    memories = {r.name: r for r in board.arena_regions} if board else {}
+    stems = unique([f"arena_{identifier(name)}" for name in plan.arenas])
+    found = []
+    for i, (name, stem) in enumerate(zip(plan.arenas, stems, strict=True)):
+        memory = memories.get(name)
+        found.append(
+            ArenaView(
+                name=stem if len(stems) > 1 else "arena",
+                memory=name,
+                size_bytes=plan.arenas[name],
+                error=_MORE_ERRORS + i if i else _ERROR_ARENA,
+                where=_where(memory) if memory else comment_text(name),
+                setup=comment_text(memory.setup) if memory else "",
+            )
+        )
+    return tuple(found)
+
+
+def _where(memory: Region) -> str:
+    """What memory that is, for comments."""
+    kinds = {"tcm": " (tightly coupled)", "external": " (external RAM)"}
+    return f"{memory.name}{kinds.get(memory.speed, '')} at {memory.start:#010x}"
+
+
+def _parameters(graph: Graph, arenas: tuple[ArenaView, ...], extern: dict[str, str]) -> tuple[Parameter, ...]:
+    state = Parameter("uint8_t *", "state")
+    buffers = (Parameter("uint8_t *", a.name) for a in arenas)
     inputs = (Parameter(f"const {graph[n].dtype.ctype} *", stem) for n, stem in extern.items())
-    return (arena, *((state,) if graph.states else ()), *inputs)
+    return (*buffers, *((state,) if graph.states else ()), *inputs)
 
 
 def _states(graph: Graph, plan: Plan, pool: ConstantPool) -> tuple[StateView, ...]:
@@ -120,17 +157,21 @@ def _states(graph: Graph, plan: Plan, pool: ConstantPool) -> tuple[StateView, ..
     return tuple(views)
 
 
-def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> LibraryView:
+def build_view(
+    graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest, board: Board | None = None
+) -> LibraryView:
     """Every number and name of the library.
 
+    board   whose memories the plan names, if it names any
     Requires: no output of the graph is an input in the caller's own buffer, where run() finds it but
     the functions that return outputs would not.
     """
     name = graph.name
     pool = ConstantPool(name)
     extern = _extern_names(graph, plan)
-    binding = Binding(graph, plan, pool, name, extern)
-    parameters = _parameters(graph, extern)
+    arenas = _arenas(plan, board)
+    binding = Binding(graph, plan, pool, name, extern, {a.memory: a.name for a in arenas})
+    parameters = _parameters(graph, arenas, extern)
     layers, runs = program(binding, _KERNELS, parameters)
     inputs, outputs = _ports("input", graph.inputs, binding), _ports("output", graph.outputs, binding)
     states = _states(graph, plan, pool)
@@ -146,6 +187,7 @@ def build_view(graph: Graph, plan: Plan, origin: Origin, selftest: SelfTest) -> 
         model_name=comment_text(origin.model_name),
         model_sha256=origin.model_sha256,
         board=comment_text(origin.board),
+        arenas=arenas,
         arena_bytes=plan.arena_bytes,
         state_bytes=plan.state_bytes,
         alignment=ALIGNMENT,

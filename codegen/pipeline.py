@@ -16,23 +16,29 @@ from ..frontend import load, portable_model
 from ..ir import Graph, verify
 from ..ir.ops.reshape import Reshape
 from ..passes import run_passes
+from ..passes.channel_blocks import Fronts, split_channels
 from ..passes.fuse_qdq import fuse_qdq
 from ..passes.io_int8 import io_int8
-from ..passes.planner import Choice, Goal, check, plan
+from ..passes.planner import Choice, Goal, PlanError, check, plan, plan_in
 from ..passes.planner.demand import InputMode
 from ..passes.planner.front import Front
+from ..passes.planner.placement import state_layout
 from ..passes.planner.types import Plan
 from ..passes.rewrite import fresh_name
 from ..passes.streaming import StreamReport, axis_of, convert
 from . import costs
 from .kernels import KERNELS
 from .library import Origin, build_view, port_stems, render
+from .memories import check_memories, rooms
 from .names import library_name
 from .selftest import SelfTest, known_answers
 from .views import LibraryView
 
 STACK_BYTES = 1024
 """RAM of a board that is left to the stack; programs for the emulated boards are linked so, too."""
+
+LAYER_BYTES = 136
+"""What the code and parameters of a layer take at most on a Cortex-M4, beside its kernel (measured)."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Options:
     stream_axis   "time" or a dimension: run() takes `hop` new frames per call; max_state: bytes to keep
     layer_code_bytes     flash left for each layer's own code and parameters when kernels are chosen
     reserved_ram_bytes   RAM left for a deeper stack than is counted as free
+    arena_regions        memories for arenas, the one to be filled first in front: NAME or NAME:BYTES each.
+                         Empty: one arena in the main memory; all RAM of the chip where it does not fit there
     """
 
     board: str
@@ -65,6 +73,7 @@ class Options:
     max_state: int | None = None
     layer_code_bytes: int = 0
     reserved_ram_bytes: int = 0
+    arena_regions: tuple[str, ...] = ()
 
     def command(self, model: str) -> str:
         """The command line that makes the library, without paths."""
@@ -78,6 +87,7 @@ class Options:
         parts += ["--stream-axis", self.stream_axis] if self.stream_axis is not None else []
         parts += ["--hop", str(self.hop)] if self.hop != 1 else []
         parts += ["--max-state", str(self.max_state)] if self.max_state is not None else []
+        parts += ["--arena-regions", ",".join(self.arena_regions)] if self.arena_regions else []
         for name, shape in self.input_shapes.items():
             parts += ["--input-shape", f"{name}={','.join(map(str, shape))}"]
         return shlex.join(parts)
@@ -123,10 +133,14 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """A compiled model: `graph` is what the C computes, `imported` what the file says, as in Prepared."""
+    """A compiled model: `graph` is what the C computes, `imported` what the file says, as in Prepared.
+
+    planned   what the plan was searched for: `graph` before some ops were split into blocks of channels
+    """
 
     imported: Graph
     graph: Graph
+    planned: Graph
     plan: Plan
     view: LibraryView
     files: Mapping[str, bytes]
@@ -176,7 +190,8 @@ def prepare(model: Path, options: Options, verify_between: bool = False) -> Prep
     imported = load_graph(model, options)
     graph, report = _lowered(imported, options, verify_between)
     answers = known_answers(graph, port_stems("output", graph.outputs))
-    return Prepared(imported, graph, answers, portable_model(model), model.name, options, report)
+    portable = portable_model(model, options.input_shapes)
+    return Prepared(imported, graph, answers, portable, model.name, options, report)
 
 
 def generate(
@@ -186,9 +201,14 @@ def generate(
 
     Raises UnsupportedModel for ops that no kernel accepts, PlanError when `stored` is wrong.
     """
-    graph, options = prepared.graph, prepared.options
-    chosen = stored or make_plan(graph, board, options)
+    options = prepared.options
+    chosen = stored or make_plan(prepared.graph, board, options)
+    try:
+        graph = split_channels(prepared.graph, chosen.channel_blocks)
+    except ValueError as e:
+        raise PlanError(str(e)) from e
     if verify_plan or stored:
+        check_memories(board, chosen)
         check(graph, chosen, KERNELS)
     origin = Origin(
         version=__version__,
@@ -197,10 +217,11 @@ def generate(
         model_sha256=hashlib.sha256(prepared.model).hexdigest(),
         board=board.name,
     )
-    view = build_view(graph, chosen, origin, prepared.answers)
+    view = build_view(graph, chosen, origin, prepared.answers, board)
     return Library(
         prepared.imported,
         graph,
+        prepared.graph,
         chosen,
         view,
         render(view),
@@ -224,7 +245,7 @@ def choice_of(graph: Graph, board: Board, options: Options) -> Choice:
     return Choice(options.goal, costs.load(board.core), left)
 
 
-def front(graph: Graph, board: Board, options: Options) -> Front:
+def front(graph: Graph, board: Board, options: Options) -> Fronts:
     """All plans of a graph for a board, from the fastest to the one of the smallest arena."""
     choice = choice_of(graph, board, options)
     goal: Goal = "balanced" if choice.goal == "ram" else choice.goal
@@ -239,17 +260,24 @@ def _front(
     goal: Goal,
     flash_bytes: int | None,
     input_mode: InputMode,
-) -> Front:
+) -> Fronts:
     """The search takes long, and a library may be planned again when its code and stack are known."""
     choice = Choice(goal, costs.load(core), flash_bytes)
-    return Front(graph, isa, KERNELS, input_mode=input_mode, choice=choice)
+
+    def of(graph: Graph, like: Front | None = None) -> Front:
+        return Front(graph, isa, KERNELS, input_mode=input_mode, choice=choice, like=like)
+
+    return Fronts(graph, of(graph), of, extern=input_mode == "extern")
 
 
 def make_plan(graph: Graph, board: Board, options: Options) -> Plan:
-    """The plan for the goal: every op whole where that fits the RAM; else the fastest that fits, in stages.
+    """The plan for the goal: every op whole where that fits the RAM; else the fastest that fits, in stages;
+    else one in several memories.
 
     The smallest there is where none fits, or where that is the goal.
     """
+    if options.arena_regions:
+        return _asked_plan(graph, board, options)
     limit = room(board, options)
     if options.goal != "ram" and options.input_mode != "rows":
         choice = choice_of(graph, board, options)
@@ -258,7 +286,45 @@ def make_plan(graph: Graph, board: Board, options: Options) -> Plan:
             return whole
     found = front(graph, board, options)
     point = None if options.goal == "ram" else found.fastest_within(limit)
-    return (point or found.smallest()).plan
+    one = (point or found.smallest()).plan
+    if one.arena_bytes + one.state_bytes <= limit:
+        return one
+    return _plan_in_rooms(graph, board, options) or one
+
+
+def _plan_in_rooms(graph: Graph, board: Board, options: Options) -> Plan | None:
+    """The plan for the goal that spreads values over memories; None where there is none."""
+    state = state_layout(graph)[1]
+    places = rooms(board, options.arena_regions, STACK_BYTES + options.reserved_ram_bytes + state)
+    if len(places) < 2 and not options.arena_regions:
+        return None  # the main memory was tried
+    limit = sum(r.size_bytes for r in places)
+    if options.max_ram is not None:
+        limit = min(limit, options.max_ram - options.reserved_ram_bytes - state)
+    if options.goal != "ram" and options.input_mode != "rows":
+        choice, mode = choice_of(graph, board, options), options.input_mode
+        whole = plan_in(graph, board.isa, KERNELS, places, limit=limit, input_mode=mode, choice=choice)
+        if whole is not None:
+            return whole
+    return front(graph, board, options).within(places, limit, smallest=options.goal == "ram")
+
+
+def _asked_plan(graph: Graph, board: Board, options: Options) -> Plan:
+    """The plan in the memories that the options name. Raises UserError where it fits none."""
+    found = _plan_in_rooms(graph, board, options)
+    if found is not None:
+        return found
+    least = front(graph, board, options).smallest().plan.arena_bytes
+    kept = STACK_BYTES + options.reserved_ram_bytes + state_layout(graph)[1]
+    places = rooms(board, options.arena_regions, kept)
+    raise UserError(
+        f"{graph.source or graph.name} does not fit the memories named by --arena-regions",
+        rule="every value lies in one memory; stack and state take some of the main one",
+        found=f"the smallest arena of any plan found is {least} B",
+        accepted=", ".join(f"{r.size_bytes} B in {r.name}" for r in places),
+        hint="name more memories, or a board with more",
+        exit_code=1,
+    )
 
 
 def build_library(

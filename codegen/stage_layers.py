@@ -12,7 +12,7 @@ from ..passes.planner.stages.pieces import RowKernel, staged_kernels
 from ..passes.planner.stages.reach import COLUMNS, ROWS, Reach, reaches, steps
 from ..passes.planner.types import Stage, Step
 from .constants import number
-from .layers import Binding, field_text, layer_banner, pad_text, wrapped
+from .layers import Binding, field_text, first_row, layer_banner, pad_text, wrapped
 from .names import comment_text, identifier
 from .views import (
     CallView,
@@ -213,8 +213,7 @@ class LayerWriter:
             return ""  # the parameter is the row
         if pointer.value not in found or any(c.rows for c in layer.kernels[0].calls()):
             return ""
-        up = found[pointer.value].up
-        return self._slot(pointer.value, "oy" if up == 1 else f"oy / {up}")
+        return self._slot(pointer.value, "oy")
 
     def _is_fed(self, layer: RowLayer) -> bool:
         """Whether the layer takes rows from the caller."""
@@ -246,9 +245,9 @@ class LayerWriter:
         rows = calls[0].rows
         assert rows is not None
         x = next(p for p in calls[0].pointers if p.name == "x")
-        first = "oy" if rows.stride == 1 else f"oy * {rows.stride}"
-        if rows.pad_top:
-            first += f" - {rows.pad_top}"
+        first = first_row(rows)
+        if len(self._structs(layer, calls)) > 1:
+            first = re.sub(r"\bp\.", "p[strip].", first)
         pads = [c.rows.pad for c in calls if c.rows and c.rows.pad]
         pad = pad_text(self._binding, max(pads, key=lambda p: p.count, default=None))
         ring = self._stage.rings.get(x.value)
@@ -257,7 +256,7 @@ class LayerWriter:
         numbers = f"{first}, {rows.dilation}, {height}, {pad}{f', {ring}' if ring else ''}"
         text = f"{function}(rows, {rows.taps}, x, {self._row_bytes(x.value)}, {numbers});"
         left = f"const int32_t n = pl_left(oy, {rows.block}, {layer.rows});"
-        return (*((left,) if rows.block > 1 else ()), *wrapped(text))
+        return (*((left,) if "n" in calls[0].args else ()), *wrapped(text))
 
 
 def used(calls: Sequence[CallView]) -> list[str]:

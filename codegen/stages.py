@@ -29,6 +29,8 @@ class StageWriter(LayerWriter):
         """The function that runs the layers in turn; `views` are those of `layers`."""
         binding, stage = self._binding, self._stage
         bases = {p.name for layer in self._layers for p in self._buffers(layer)}
+        if stage.fed:
+            bases.add(self._feed().arena)
         buffers = tuple(p for p in self._parameters if p.name in bases)
         ends = [layer for layer in self._layers if not self._all_used(layer)]
         return StageView(
@@ -46,13 +48,14 @@ class StageWriter(LayerWriter):
     def _feed(self) -> FeedView:
         first = self._layers[0]
         x = self._binding.graph[first.op.inputs[0]]
-        _, counters = self._binding.address(SCRATCH, first.step)
+        arena, counters = self._binding.address(SCRATCH, first.step)
         return FeedView(
             stem=self._binding.extern_names[x.name],
             ctype=x.dtype.ctype,
             rows=first.rows,
             row_elements=x.elements // first.rows,
             counters=f"(int32_t *)(void *)({counters})",
+            arena=arena,
         )
 
     def _all_used(self, layer: RowLayer) -> bool:
@@ -61,16 +64,15 @@ class StageWriter(LayerWriter):
         return any(reach.end(user.rows - 1) >= layer.rows for user, reach in users)
 
     def _banner(self, index: int, count: int) -> tuple[str, ...]:
-        graph, stage = self._binding.graph, self._stage
+        binding, graph, stage = self._binding, self._binding.graph, self._stage
         numbers = f"{self._layers[0].number} to {self._layers[-1].number}"
         cut = f", in {len(stage.strips)} strips of columns" if stage.strips else ""
         lines = [f"stage {index}/{count}  layers {numbers}, a few rows of each in turn{cut}"]
         for value, rows in stage.rings.items():
-            place = self._binding.plan.places[value]
-            height = graph[value].shape[ROWS]
+            place = binding.plan.places[value]
+            height, where = graph[value].shape[ROWS], f"{binding.buffer(place)}+{place.offset}"
             lines.append(
-                f"  {rows} of {height} rows  {type_text(graph[value])}  {place.region}+{place.offset}"
-                f'  "{comment_text(value, 40)}"'
+                f'  {rows} of {height} rows  {type_text(graph[value])}  {where}  "{comment_text(value, 40)}"'
             )
         return tuple(lines)
 
@@ -94,7 +96,7 @@ class StageWriter(LayerWriter):
         last = self._last(layer)
         return [
             f"{self._maker[x].counter} >= {self._until(reach, last)}"
-            if (reach.stride, reach.before, reach.extent, reach.up) != (1, 0, 1, 1)
+            if not reach.same or layer.rows > reach.size
             else f"{self._maker[x].counter} > {last}"
             for x, reach in self._reach(layer).items()
             if x in self._maker
@@ -108,10 +110,9 @@ class StageWriter(LayerWriter):
 
     def _until(self, reach: Reach, row: str) -> str:
         """Rows of an input up to the last that `row` needs."""
-        ahead = reach.extent - reach.before
         if reach.up > 1:
-            return f"({row}) / {reach.up} + 1"
-        return f"pl_until({row}, {reach.stride}, {ahead}, {reach.size})"
+            return f"pl_until_of({row}, {reach.stride}, {reach.up}, {reach.ahead}, {reach.size})"
+        return f"pl_until({row}, {reach.stride}, {reach.ahead}, {reach.size})"
 
     def _wanted(self, layer: RowLayer) -> str:
         """Condition that somebody's next call needs the next row."""

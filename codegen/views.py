@@ -22,6 +22,28 @@ class Parameter:
         return f"{self.ctype}{self.name}"
 
 
+@dataclass(frozen=True)
+class ArenaView:
+    """A buffer for activations.
+
+    name     the parameter: `arena`, or `arena_<memory>` where there are several; macro is its upper-case form
+    memory   the memory of the board that it is for, "" for wherever the program has its data
+    where    what that memory is, for comments; setup: what a program does before it uses the memory
+    error    number of the status that says that the buffer cannot be used
+    """
+
+    name: str
+    memory: str
+    size_bytes: int
+    error: int
+    where: str = ""
+    setup: str = ""
+
+    @property
+    def macro(self) -> str:
+        return self.name.upper()
+
+
 def declarations(parameters: tuple[Parameter, ...]) -> str:
     """A C parameter list."""
     return ", ".join(p.declaration for p in parameters) or "void"
@@ -73,7 +95,7 @@ class OutputView:
 
     def computed(self, value: np.ndarray) -> bytes:
         """The bytes the layer makes, in the order in which it does."""
-        if not self.strips or value.ndim != 4 or value.shape[1] == 1:
+        if not self.strips or value.ndim != 4:
             return value.tobytes()
         if self.upwards:
             starts = range(self.rows - self.upwards, -1, -self.upwards)
@@ -119,7 +141,7 @@ class FeedView:
     """How the caller gives the rows of an input to the first stage.
 
     stem, ctype   of the input; rows of `row_elements` elements
-    counters      C expression of the memory that holds the counts of rows done between calls
+    counters      C expression of the memory that holds the counts of rows done between calls, in `arena`
     """
 
     stem: str
@@ -127,6 +149,7 @@ class FeedView:
     rows: int
     row_elements: int
     counters: str
+    arena: str
 
 
 @dataclass(frozen=True)
@@ -161,6 +184,7 @@ class PortView:
 
     stem      the C name, `input` or `input_<tensor>`; macro is its upper-case form
     region    "arena", "const" (an output that is constant) or "input" (an extern input)
+    arena     parameter of the function that finds it
     """
 
     stem: str
@@ -176,6 +200,7 @@ class PortView:
     quantized: bool
     expression: str
     region: str
+    arena: str
 
     @property
     def extern(self) -> bool:
@@ -209,6 +234,7 @@ class LibraryView:
     model_name: str
     model_sha256: str
     board: str
+    arenas: tuple[ArenaView, ...]
     arena_bytes: int
     state_bytes: int
     alignment: int
@@ -233,6 +259,12 @@ class LibraryView:
     def feed(self) -> FeedView | None:
         """How rows of the input are given, where they are."""
         return self.stages[0].feed if self.stages else None
+
+    @property
+    def feed_arena(self) -> ArenaView:
+        """The arena that keeps the counts of rows."""
+        assert self.feed is not None
+        return next(a for a in self.arenas if self.feed and a.name == self.feed.arena)
 
     @property
     def run_parameters(self) -> str:

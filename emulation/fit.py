@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import boards
 from ..boards import Board
 from ..codegen import costs
+from ..codegen.memories import excess, taken
 from ..codegen.pipeline import STACK_BYTES, Library, Options, Prepared, front, generate, prepare
 from ..errors import UserError
 from .footprint import Footprint, code_bytes, figures
@@ -37,6 +39,7 @@ class Fit:
     missing          what is exceeded by how many bytes; empty when the model fits
     advice           what would make it fit
     stages           runs of layers executed row by row; 0 where every layer runs whole
+    regions          bytes of arena by memory of the board: with more than one, the model fits only so
     smallest         the plan of the smallest arena; None where whole layers fit and nobody looked for it
     """
 
@@ -55,6 +58,7 @@ class Fit:
     advice: str
     stages: int = 0
     smallest: Smallest | None = None
+    regions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def fits(self) -> bool:
@@ -95,11 +99,9 @@ def _roomy(board: Board) -> Board:
 
 def _fit(board: Board, library: Library, code: int | None) -> Fit:
     plan, view = library.plan, library.view
-    ram = plan.arena_bytes + plan.state_bytes + STACK_BYTES
     flash = view.weight_bytes + (code or 0)
-    missing = []
-    if ram > board.sram_bytes:
-        missing.append(f"RAM by {ram - board.sram_bytes} B")
+    over = excess(board, plan, STACK_BYTES)
+    missing = [f"{_memory(board, name)} by {n} B" for name, n in over.items()]
     if flash > board.flash_bytes:
         missing.append(f"flash by {flash - board.flash_bytes} B")
     cycles, source = _cycles(board, library)
@@ -118,7 +120,13 @@ def _fit(board: Board, library: Library, code: int | None) -> Fit:
         missing=tuple(missing),
         advice=_advice(board, library) if missing else "",
         stages=len(plan.stages),
+        regions=taken(board, plan),
     )
+
+
+def _memory(board: Board, name: str) -> str:
+    """A memory in a message: the main one is the RAM."""
+    return "RAM" if name == board.main_region.name else name
 
 
 def _cycles(board: Board, library: Library) -> tuple[float | None, str]:
@@ -136,14 +144,29 @@ def _advice(board: Board, library: Library) -> str:
     """What would help, as far as it is known without trying."""
     plan, view = library.plan, library.view
     inputs = _arena_input_bytes(library)
-    over = plan.arena_bytes + plan.state_bytes + STACK_BYTES - board.sram_bytes
+    over = max(excess(board, plan, STACK_BYTES).values(), default=0)
     if over <= 0:
         return f"weights of {view.weight_bytes} B need a board with more flash, or a smaller model"
+    advice = []
     if over <= inputs:
-        return f"--input extern may keep up to {inputs} B of input out of the arena"
-    return (
+        advice.append(f"--input extern may keep up to {inputs} B of input out of the arena")
+    if names := _with_external(library, board):
+        advice.append(f"--arena-regions {names} uses the external RAM of {board.name}")
+    need = (
         f"activations of {plan.arena_bytes} B need a board with more RAM, a smaller input or a smaller model"
     )
+    return "; ".join(advice) or need
+
+
+def _with_external(library: Library, board: Board) -> str:
+    """What --arena-regions has to name for the plan to fit with external RAM; "" where it does not."""
+    external = [r for r in board.regions if r.kind == "external"]
+    largest = max((t.size_bytes for t in library.graph.tensors.values() if not t.constant), default=0)
+    need = library.plan.arena_bytes + library.plan.state_bytes + STACK_BYTES
+    usable = sum(r.size_bytes for r in board.arena_regions)
+    if not external or need > usable or largest > max(r.size_bytes for r in external):
+        return ""
+    return ",".join(r.name for r in board.arena_regions)
 
 
 def _arena_input_bytes(library: Library) -> int:
@@ -166,9 +189,13 @@ def check_fits(
     ram = f["ram_bytes"] if f["ram_bytes"] is not None else f["arena_bytes"] + f["state_bytes"]
     flash = f["weight_bytes"] + (f["code_bytes"] or 0)
     stack = max(STACK_BYTES, f["stack_bytes"] or 0)
-    with_stack = f["arena_bytes"] + f["state_bytes"] + stack
+    sizes = {r.name: r.size_bytes for r in board.arena_regions}
+    over = [
+        (_memory(board, name), sizes[name] + n, sizes[name], f"{board.name} with {stack} B of stack")
+        for name, n in excess(board, library.plan, stack).items()
+    ]
     limits = (
-        ("RAM", with_stack, board.sram_bytes, f"{board.name} with {stack} B of stack"),
+        *over,
         ("RAM", ram, max_ram, "--max-ram"),
         ("flash", flash, board.flash_bytes, board.name),
         ("flash", flash, max_flash, "--max-flash"),
@@ -179,19 +206,21 @@ def check_fits(
                 f"{library.model_name} does not fit {given}: {need - limit} B of {what} too many",
                 found=f"{need} B of {what}",
                 accepted=f"at most {limit} B",
-                hint=_ram_hint(library, board)
-                if what == "RAM"
-                else "a smaller model, or a board with more flash",
+                hint="a smaller model, or a board with more flash"
+                if what == "flash"
+                else _ram_hint(library, board),
                 exit_code=1,
             )
 
 
 def _ram_hint(library: Library, board: Board) -> str:
     """What would help, with figures that are known."""
-    inputs, plan = _arena_input_bytes(library), front(library.graph, board, library.options).smallest().plan
+    inputs, plan = _arena_input_bytes(library), front(library.planned, board, library.options).smallest().plan
     extern = f"--input extern keeps up to {inputs} B of input out of the arena; " if inputs else ""
     profiles = map(boards.load, boards.names())
     need = plan.arena_bytes + plan.state_bytes + STACK_BYTES
     fitting = [b.name for b in profiles if b.real and b.sram_bytes >= need]
+    if names := _with_external(library, board):
+        extern += f"--arena-regions {names} uses external RAM; "
     smallest = f"the smallest arena of any plan found is {plan.arena_bytes} B; "
     return f"{smallest}{extern}boards with enough RAM: {', '.join(fitting) or 'none'}"

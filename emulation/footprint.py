@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import boards
 from ..boards import Board
+from ..codegen.kernels import KERNELS
+from ..codegen.memories import taken
 from ..codegen.pipeline import Library
 from ..errors import UserError
+from ..passes.planner.usage import usage
 from . import toolchain
 from .build import compile_object
 from .harness import build
@@ -96,6 +100,7 @@ def figures(library: Library, footprint: Footprint | None) -> dict[str, Any]:
         "name": view.name,
         "board": view.board,
         "arena_bytes": plan.arena_bytes,
+        "regions": taken(boards.load(library.options.board), plan),
         "state_bytes": plan.state_bytes,
         "ram_bytes": ram,
         "input_bytes": sum(p.size_bytes for p in view.inputs),
@@ -107,6 +112,7 @@ def figures(library: Library, footprint: Footprint | None) -> dict[str, Any]:
         "plan": {
             "arena_lower_bound_bytes": plan.lower_bound_bytes,
             "arena_proven_minimal": plan.optimal,
-            "steps": [{"op": s.op, "kernel": s.kernel} for s in plan.steps],
+            "slow_traffic_proven_minimal": plan.arenas_optimal if plan.arenas else None,
+            **asdict(usage(library.graph, plan, KERNELS)),
         },
     }

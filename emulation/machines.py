@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jinja2
 
-from ..boards import Board
+from ..boards import Board, Region
 from ..errors import UserError
 
 TARGETS = Path(__file__).parent / "targets"
@@ -44,20 +44,25 @@ class Machine:
 
 @dataclass(frozen=True)
 class Memory:
-    """One linker memory: the name used in linker messages, and what of the board it stands for."""
+    """One linker memory: the name used in linker messages, and what of the board it stands for.
+
+    section   of objects in it, where data do not go there by themselves
+    """
 
     name: str
     start: int
     size_bytes: int
     title: str
+    section: str = ""
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where a board's memories lie on its machine.
 
-    srams    the first is RAM (data, bss, stack); objects reach the others through sections
-             `.sram.<region name>`. Regions for which the machine has no room are left out.
+    srams    the first is RAM (data, bss, stack); objects reach the others, external RAM included, through
+             sections `.sram.<region name>`. Regions for which the machine has no room are left out;
+             external ones have half of its largest memory at most
     harness  memory beyond the board's for inputs and harness buffers, None where the machine has none
     """
 
@@ -101,30 +106,51 @@ def cpu_arguments(board: Board) -> tuple[str, ...]:
     return ("-cpu", ",".join([core[:4], *absent]), "-m", "128M")
 
 
+class _Free:
+    """What is left of a machine's memories."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._banks = [(b.start, b.size_bytes, b.use) for b in machine.banks]
+
+    def largest(self, use: str) -> int:
+        """Bytes that can be taken at once."""
+        return max((left for _, left, uses in self._banks if use in uses), default=0)
+
+    def take(self, size: int, use: str) -> int | None:
+        """The address of so many bytes, of the first bank that has them; None where none does."""
+        for i, (start, left, uses) in enumerate(self._banks):
+            if use in uses and size <= left:
+                used = -(-size // _ALIGNMENT) * _ALIGNMENT
+                self._banks[i] = (start + used, max(left - used, 0), uses)
+                return start
+        return None
+
+    def take_largest(self, use: str) -> tuple[int, int] | None:
+        """(address, bytes) of all that is left of the bank with most; None where nothing is."""
+        spare = [(left, i) for i, (_, left, uses) in enumerate(self._banks) if use in uses and left > 0]
+        if not spare:
+            return None
+        left, i = max(spare)
+        start = self._banks[i][0]
+        self._banks[i] = (start + left, 0, ())
+        return start, left
+
+
 def layout(board: Board) -> Layout:
     """Place the board's flash and SRAM sizes in the machine's memory.
 
     Raises UserError when the machine's memories are too small for the board's flash or first SRAM.
     """
     machine = load(board.emulator.machine)
-    free = [(b.start, b.size_bytes, b.use) for b in machine.banks]
-
-    def take(size: int, use: str) -> int | None:
-        for i, (start, left, uses) in enumerate(free):
-            if use in uses and size <= left:
-                used = -(-size // _ALIGNMENT) * _ALIGNMENT
-                free[i] = (start + used, max(left - used, 0), uses)
-                return start
-        return None
+    free = _Free(machine)
 
     def must(size: int, use: str, what: str) -> int:
-        start = take(size, use)
+        start = free.take(size, use)
         if start is None:
-            largest = max((left for _, left, uses in free if use in uses), default=0)
             raise UserError(
                 f"QEMU machine {machine.name} cannot stand in for {board.name}: {what} does not fit",
                 found=f"{size} B",
-                accepted=f"at most {largest} B",
+                accepted=f"at most {free.largest(use)} B",
             )
         return start
 
@@ -133,16 +159,22 @@ def layout(board: Board) -> Layout:
     ram = Memory(
         "RAM", must(sram.size_bytes, "data", "its SRAM"), sram.size_bytes, f"SRAM region {sram.name}"
     )
-    harness = None
-    if spare := [(left, i) for i, (_, left, uses) in enumerate(free) if "harness" in uses and left > 0]:
-        left, index = max(spare)
-        harness = Memory("HARNESS", free[index][0], left, "memory for inputs and harness buffers")
-        free[index] = (free[index][0] + left, 0, ())
     srams = [ram]
-    for region in more:
-        if (at := take(region.size_bytes, "data")) is not None:
+
+    def add(region: Region, size: int) -> None:
+        if size and (at := free.take(size, "data")) is not None:
             name = "SRAM_" + re.sub(r"\W", "_", region.name).upper()
-            srams.append(Memory(name, at, region.size_bytes, f"SRAM region {region.name}"))
+            title = f"{'external RAM' if region.kind == 'external' else 'SRAM'} region {region.name}"
+            srams.append(Memory(name, at, size, title, f".sram.{region.name}"))
+
+    for region in board.regions:
+        if region.kind == "external":  # large: the harness would leave it no room
+            add(region, min(region.size_bytes, free.largest("data") // 2 // _ALIGNMENT * _ALIGNMENT))
+    harness = None
+    if rest := free.take_largest("harness"):
+        harness = Memory("HARNESS", *rest, "memory for inputs and harness buffers")
+    for region in more:
+        add(region, region.size_bytes)
     vectors = None
     if machine.arch == "cortexm" and flash.start != machine.boot:
         vectors = Memory("VECTORS", machine.boot, _VECTORS_BYTES, "vector table")
@@ -150,6 +182,20 @@ def layout(board: Board) -> Layout:
         b.start + b.size_bytes for b in machine.banks if b.start <= flash.start < b.start + b.size_bytes
     )
     return Layout(flash, tuple(srams), harness, vectors, code_end)
+
+
+def section(board: Board, region: str) -> str:
+    """The section of objects in a RAM region that is not the main one.
+
+    Raises UserError where the machine has no room for it.
+    """
+    for memory in layout(board).srams:
+        if memory.section == f".sram.{region}":
+            return memory.section
+    raise UserError(
+        f"QEMU machine {board.emulator.machine} has no memory for the region {region} of {board.name}",
+        hint="verify --on host",
+    )
 
 
 def linker_script(board: Board, stack_bytes: int) -> str:
@@ -166,7 +212,7 @@ def linker_script(board: Board, stack_bytes: int) -> str:
         vectors_in=place.vectors.name if place.vectors else "FLASH",
         harness_const_in=place.harness.name if place.harness else "FLASH",
         harness_bss_in=place.harness.name if place.harness else "RAM",
-        extra_srams=[{"name": m.name, "section": m.title.rsplit(" ", 1)[1]} for m in place.srams[1:]],
+        extra_srams=place.srams[1:],
         stack_bytes=stack_bytes,
         inputs_end=place.inputs_end,
     )

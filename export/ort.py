@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,27 @@ class OrtReference:
             return list(self._session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True))))
         except Exception as error:  # as above
             raise _refused(error) from None
+
+
+def optimised_operators(model: bytes) -> frozenset[str]:
+    """Kinds of operators that are left of a model when onnxruntime has optimised it.
+
+    Raises UserError when the package is missing or does not take the model.
+    """
+    import onnx
+
+    runtime = _runtime()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        options = runtime.SessionOptions()
+        options.optimized_model_filepath = str(path)
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        try:
+            runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # as above
+            raise _refused(error) from None
+        return frozenset(node.op_type for node in onnx.load(path).graph.node)
 
 
 def _refused(error: Exception) -> UserError:

@@ -6,21 +6,25 @@ import numpy as np
 import tflite
 
 from ..errors import UserError
-from ..ir import DType, Graph, State
+from ..ir import DType, Graph, Op, State
 from ..ir.ops.read_state import ReadState
 from ..ir.ops.svdf import Svdf
 from ..ir.ops.write_state import WriteState
 from ..ir.rounding import Rounding
+from .tflite_custom import is_table, write_custom, write_table
 from .tflite_ops import CODE, WRITERS, OpWriter, write_svdf
 from .tflite_writer import TYPE_CODES, OutOp, OutSubgraph, OutTensor, serialise
 
 
-def to_tflite(graph: Graph) -> bytes:
+def to_tflite(graph: Graph, custom: bool = False) -> bytes:
     """The bytes of a .tflite file with the meaning of `graph`; the same graph gives the same bytes.
 
     Paddings of convolutions that are neither SAME nor VALID become a PAD operator in front. States
     become resource variables that a second subgraph initialises; the state of an SVDF becomes its
     variable tensor.
+
+    custom   write functions of one byte as tables, and operators that TensorFlow Lite has not as custom
+             ones that only this tool reads
 
     Raises UserError for what TensorFlow Lite cannot express: other paddings of pooling, lookup
     tables, an SVDF state that does not start at zero, ONNX's rounding.
@@ -50,12 +54,39 @@ def to_tflite(graph: Graph) -> bytes:
             if op.state in handles:
                 inputs = (handles[op.state], writer.value(op.x))
                 main.ops.append(_variable_op(CODE.ASSIGN_VARIABLE, inputs, ()))
-        elif type(op) in WRITERS:
-            WRITERS[type(op)](writer, op)
         else:
-            raise writer.cannot(op, f"no operator for {op.kind()}")
+            _write(writer, op, custom)
     main.outputs = tuple(writer.value(name) for name in graph.outputs)
     return serialise([main, init] if resources else [main], "patchloom")
+
+
+def _write(writer: OpWriter, op: Op, custom: bool) -> None:
+    """One op without state. Raises UserError where TensorFlow Lite has none, unless `custom`."""
+    if custom and is_table(writer.graph, op):
+        write_table(writer, op)
+    elif type(op) in WRITERS:
+        try:
+            WRITERS[type(op)](writer, op)
+        except UserError:
+            if not custom:
+                raise
+            write_custom(writer, op)
+    elif custom:
+        write_custom(writer, op)
+    else:
+        raise writer.cannot(op, f"no operator for {op.kind()}")
+
+
+def custom_ops(graph: Graph) -> tuple[Op, ...]:
+    """The ops that `to_tflite(graph, custom=True)` writes as custom operators."""
+    found = []
+    for op in graph.ops:
+        if not isinstance(op, Svdf | ReadState | WriteState):
+            scratch = OutSubgraph()
+            _write(OpWriter(graph, scratch), op, custom=True)
+            if any(o.custom is not None for o in scratch.ops):
+                found.append(op)
+    return tuple(found)
 
 
 def _svdf_states(graph: Graph) -> dict[str, str]:

@@ -31,13 +31,22 @@ class OutTensor:
 
 @dataclass(frozen=True)
 class OutOp:
-    """An operator to be written; -1 is an absent operand, options are (table, field: value)."""
+    """An operator to be written; -1 is an absent operand, options are (table, field: value).
+
+    custom   (name, options) of a custom operator, whose code is CUSTOM
+    """
 
     code: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     version: int = 1
     options: tuple[str, Mapping[str, Any]] | None = None
+    custom: tuple[str, bytes] | None = None
+
+    @property
+    def entry(self) -> tuple[int, int, str]:
+        """What tells operator codes of a file apart: code, version, name of a custom one."""
+        return self.code, self.version, "" if self.custom is None else self.custom[0]
 
 
 @dataclass
@@ -74,7 +83,7 @@ class _Serialiser:
     def __init__(self, subgraphs: list[OutSubgraph]) -> None:
         self.b: Any = flatbuffers.Builder(1024)
         self.subgraphs = subgraphs
-        self.codes = sorted({(op.code, op.version) for g in subgraphs for op in g.ops})
+        self.codes = sorted({op.entry for g in subgraphs for op in g.ops})
         self.buffers: list[int] = []
 
     def model(self, description: str) -> bytes:
@@ -114,9 +123,10 @@ class _Serialiser:
         self.b.Bytes[self.b.head : self.b.head + len(raw)] = raw
         return self.table("Buffer", Data=self.b.EndVector())
 
-    def code(self, code: int, version: int) -> int:
+    def code(self, code: int, version: int, custom: str) -> int:
+        fields: dict[str, Any] = {"CustomCode": self.b.CreateString(custom)} if custom else {}
         return self.table(
-            "OperatorCode", DeprecatedBuiltinCode=min(code, 127), Version=version, BuiltinCode=code
+            "OperatorCode", DeprecatedBuiltinCode=min(code, 127), **fields, Version=version, BuiltinCode=code
         )
 
     def subgraph(self, graph: OutSubgraph) -> int:
@@ -153,7 +163,9 @@ class _Serialiser:
             name, values = op.options
             fields["BuiltinOptions"] = self.table(name, **{k: self.option(v) for k, v in values.items()})
             fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, name)
-        index = self.codes.index((op.code, op.version))
+        if op.custom is not None:
+            fields["CustomOptions"] = self.numbers(np.frombuffer(op.custom[1], np.uint8), np.uint8)
+        index = self.codes.index(op.entry)
         return self.table("Operator", OpcodeIndex=index, **fields)
 
     def option(self, value: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..ir import Graph
+from .keras import is_keras, is_saved_model, to_tflite
 from .tflite import IDENTIFIER, import_tflite, value_names
 
 __all__ = [
@@ -22,10 +23,10 @@ __all__ = [
 MAX_FILE_BYTES = 1 << 32
 """Larger files are refused before they are read."""
 
-_ACCEPTED = "a .tflite or .onnx file"
+_ACCEPTED = "a .tflite, .onnx or .keras file, or a SavedModel folder"
 _OTHER_FORMATS = (
-    (b"\x89HDF\r\n", "a Keras or HDF5 file", "convert it with tf.lite.TFLiteConverter"),
-    (b"PK\x03\x04", "a zip archive (.keras, .pt, ...)", "export the model to .tflite or .onnx"),
+    (b"\x89HDF\r\n", "an HDF5 file", "load it where you trust it, and save it as .keras"),
+    (b"PK\x03\x04", "a zip archive (.pt, ...)", "export the model to .tflite or .onnx"),
     (b"\x80", "a Python pickle", "export the model to .tflite or .onnx; pickles are never opened"),
 )
 
@@ -38,6 +39,8 @@ def load(path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = 
     Raises UserError for anything that is not a model this tool reads, UnsupportedModel with every
     problem for one with operators it cannot compile.
     """
+    if _needs_tensorflow(Path(path)):
+        return import_tflite(to_tflite(Path(path), input_shapes or {}), str(path))
     data = read_model_file(path)
     if data[4:8] == IDENTIFIER:
         return import_tflite(data, str(path), input_shapes)
@@ -91,8 +94,18 @@ def _is_onnx(path: str | Path, data: bytes) -> bool:
     return begins or Path(path).suffix.lower() == ".onnx"
 
 
-def portable_model(path: str | Path) -> bytes:
-    """The bytes of a model that need no other file: constants kept outside an .onnx file are put inside."""
+def _needs_tensorflow(path: Path) -> bool:
+    return is_keras(path) or is_saved_model(path)
+
+
+def portable_model(path: str | Path, input_shapes: Mapping[str, tuple[int, ...]] | None = None) -> bytes:
+    """The bytes of a model that need no other file and no other tool.
+
+    Constants kept outside an .onnx file are put inside; Keras and SavedModel become .tflite, with
+    `input_shapes`.
+    """
+    if _needs_tensorflow(Path(path)):
+        return to_tflite(Path(path), input_shapes or {})
     data = read_model_file(path)
     if data[4:8] == IDENTIFIER or not _is_onnx(path, data):
         return data

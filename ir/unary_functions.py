@@ -59,6 +59,7 @@ FLOAT: dict[str, Function] = {
     "log": lambda x, a, b: np.log(x),
     "mish": lambda x, a, b: x * np.tanh(_softplus(x)),
     "neg": lambda x, a, b: -x,
+    "pow": lambda x, a, b: np.power(x, a),
     "reciprocal": lambda x, a, b: _ONE / x,
     "round": lambda x, a, b: np.rint(x),
     "selu": lambda x, a, b: b * _elu(x, a),

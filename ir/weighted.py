@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -41,6 +42,16 @@ def centred_weights(weights: Tensor) -> np.ndarray:
     return weights.data if zero == 0 else weights.data.astype(np.int16) - np.int16(zero)
 
 
+def _finite_problems(constants: Iterable[Tensor]) -> Iterable[Problem]:
+    for t in constants:
+        if t.data is not None and t.dtype is DType.FLOAT32 and not np.isfinite(t.data).all():
+            yield Problem(
+                "weights and biases are finite numbers",
+                f"{t.name!r} holds NaN or infinity",
+                "the training diverged, or the export failed",
+            )
+
+
 @dataclass(frozen=True)
 class WeightedOp(Op):
     """An op that multiplies activations by constant weights and adds a bias per output channel.
@@ -69,6 +80,7 @@ class WeightedOp(Op):
             weight_type_problems(tensors, self.x, self.weights, self.bias, self.y, self.CHANNEL_AXIS)
         )
         problems += rounding_problems(self.rounding, tensors[self.x])
+        problems += _finite_problems([tensors[n] for n in (self.weights, self.bias) if n is not None])
         return problems or self._accumulator_problems(tensors)
 
     def weight_sums(self, tensors: Tensors) -> np.ndarray:
@@ -81,12 +93,13 @@ class WeightedOp(Op):
         """Factor from accumulator to output, float64[OC]: x.scale * weights.scale / y.scale in double."""
         x, w, y = tensors[self.x], tensors[self.weights], tensors[self.y]
         assert x.quant and w.quant and y.quant
-        real = np.float64(x.quant.s) * np.array(w.quant.scale, np.float64) / np.float64(y.quant.s)
-        return np.broadcast_to(real, w.shape[self.CHANNEL_AXIS])
+        return _real_scales(x.quant, w.quant, y.quant, w.shape[self.CHANNEL_AXIS])
 
     def requant(self, tensors: Tensors) -> Requant:
         """Accumulator to output, per output channel."""
-        return requant_for(self.real_scales(tensors), tensors[self.y], self.fused)
+        x, w, y = tensors[self.x], tensors[self.weights], tensors[self.y]
+        assert x.quant and w.quant and y.quant
+        return _requant(x.quant, w.quant, y.quant, w.shape[self.CHANNEL_AXIS], y.dtype, self.fused)
 
     def float_scales(self, tensors: Tensors) -> np.ndarray:
         """Factor from accumulator to output under an ONNX rounding, float32[OC], all in float32."""
@@ -127,6 +140,20 @@ class WeightedOp(Op):
         else:
             # A channel without weights is constant: it is computed here, so no accumulator can overflow.
             yield from int32_accumulator_problems(np.where(sums > 0, bound, 0.0), real)
+
+
+def _real_scales(x: Quant, w: Quant, y: Quant, count: int) -> np.ndarray:
+    real = np.float64(x.s) * np.array(w.scale, np.float64) / np.float64(y.s)
+    return np.broadcast_to(real, count)
+
+
+@lru_cache(maxsize=256)
+def _requant(x: Quant, w: Quant, y: Quant, count: int, dtype: DType, fused: Activation) -> Requant:
+    """Remembered, because the planner asks kernels about many parts of a layer, which have the same."""
+    found = requant_for(_real_scales(x, w, y, count), Tensor("y", (), dtype, y), fused)
+    for shared in (found.multiplier, found.shift):
+        shared.flags.writeable = False
+    return found
 
 
 def exact_float(x: Tensor, weight_sums: np.ndarray) -> type[np.floating]:

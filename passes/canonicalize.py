@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir import Graph
+from .find_tables import FIND_TABLES
 from .fold_affine import FOLD_AFFINE
 from .fold_constants import fold_constants
 from .fuse import FUSE
@@ -21,5 +22,5 @@ def canonicalize(graph: Graph) -> Graph:
               outputs keep names, shapes and types. No quantized uint8 value inside the graph, except where
               rounding forbids the shift.
     """
-    rewrites = (*SIMPLIFY_MOVEMENT, *FOLD_AFFINE, *FUSE_FUNCTIONS, *FUSE)
+    rewrites = (*SIMPLIFY_MOVEMENT, *FOLD_AFFINE, *FUSE_FUNCTIONS, *FUSE, *FIND_TABLES)
     return apply_rewrites(fold_constants(remove_dead_ops(shift_uint8(graph))), rewrites)

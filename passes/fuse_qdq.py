@@ -15,6 +15,7 @@ from ..ir.float_requant import nearest_even
 from ..ir.ops.average_pool2d import AveragePool2D
 from ..ir.ops.concat import Concat
 from ..ir.ops.dequantize import Dequantize
+from ..ir.ops.matmul import MatMul
 from ..ir.ops.max_pool2d import MaxPool2D
 from ..ir.ops.mean import Mean
 from ..ir.ops.pad import Pad
@@ -30,7 +31,8 @@ from .fuse import fuse_relu
 from .layout import layout
 from .qdq_constants import integer_operand, integer_weights, source
 from .qdq_tables import fuse_table
-from .rewrite import Change, Rewrite, Site, apply_rewrites, fresh_name, retyped
+from .rewrite import Change, Rewrite, Site, apply_rewrites, fresh_name, remove_copy, retyped
+from .simplify_movement import drop_movement, merge_reshapes
 from .uint8_to_int8 import shift_uint8
 
 Movement = MaxPool2D | Pad | Reshape | ResizeNearest | Slice | Transpose
@@ -190,6 +192,13 @@ def requantize(site: Site, op: Op) -> Change | None:
     return None if x is None else Change({op.name: (replace(op, x=x),)})
 
 
+def drop_same(site: Site, op: Op) -> Change | None:
+    """A quantize to the quantization that the value has: float32 arithmetic gives back what was stored."""
+    if not isinstance(op, Quantize) or not op.rounding.onnx or site[op.x].dtype is not DType.INT8:
+        return None
+    return remove_copy(site, op, op.x, op.y)
+
+
 def fuse_group(site: Site, op: Op) -> Change | None:
     """An operator between dequantize and quantize becomes an integer one, where the IR has it."""
     if not isinstance(op, Quantize) or not _is_onnx(op, site) or not site.private(op.x):
@@ -200,6 +209,9 @@ def fuse_group(site: Site, op: Op) -> Change | None:
     if isinstance(middle, AveragePool2D | Mean | Softmax):
         x = source(site, middle.x)
         fused = replace(middle, x=x, y=op.y, rounding=op.rounding) if x else None
+    elif isinstance(middle, MatMul):
+        a, b = source(site, middle.a), source(site, middle.b)
+        fused = replace(middle, a=a, b=b, y=op.y, rounding=op.rounding) if a and b else None
     elif middle is not None:
         fused, tensors = integer_weights(site, middle, op) or integer_operand(site, middle, op) or (None, ())
     if fused is None or middle is None:
@@ -216,6 +228,9 @@ _REWRITES: tuple[Rewrite, ...] = (
     drop_clamp,
     fuse_relu,
     requantize,
+    drop_same,
+    drop_movement,
+    merge_reshapes,
     fuse_group,
     fuse_table,
 )

@@ -157,9 +157,11 @@ def cc(*arguments: str | Path, command: str = "cc") -> None:
 
 
 def buffers(library: Library) -> str:
-    """Definitions of arena, state and extern inputs under the names `run` gives them."""
+    """Definitions of arenas, state and extern inputs under the names `run` gives them."""
     view = library.view
-    lines = [f"static {view.macro}_ALIGNED uint8_t arena[{view.macro}_ARENA_BYTES];"]
+    lines = [
+        f"static {view.macro}_ALIGNED uint8_t {a.name}[{view.macro}_{a.macro}_BYTES];" for a in view.arenas
+    ]
     if view.states:
         lines.append(f"static {view.macro}_ALIGNED uint8_t state[{view.macro}_STATE_BYTES];")
     lines += [f"static {p.ctype} {p.stem}[{p.elements}];" for p in view.extern_inputs]

@@ -13,6 +13,7 @@ from patchloom.ir.ops.average_pool2d import AveragePool2D
 from patchloom.ir.ops.conv2d import Conv2D
 from patchloom.ir.ops.depthwise_conv2d import DepthwiseConv2D
 from patchloom.ir.ops.fully_connected import FullyConnected
+from patchloom.ir.ops.matmul import MatMul
 from patchloom.ir.ops.mean import Mean
 from patchloom.ir.ops.mul import Mul
 from patchloom.ir.ops.quantize import Quantize
@@ -22,7 +23,8 @@ from patchloom.ir.rounding import Rounding
 from patchloom.ir.weighted import WeightedOp
 
 ONNX_OPS: tuple[type[Op], ...] = (
-    Add, AveragePool2D, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Mul, Quantize, Softmax, TransposeConv,
+    Add, AveragePool2D, Conv2D, DepthwiseConv2D, FullyConnected, MatMul, Mean, Mul, Quantize, Softmax,
+    TransposeConv,
 )  # fmt: skip
 _ROUNDINGS = (Rounding.ONNX_F32, Rounding.ONNX_F32_U8)
 

@@ -25,14 +25,14 @@ def execute(graph: Graph, plan: Plan, inputs: dict[str, np.ndarray]) -> dict[str
     """Run a plan on real memory. Outputs by name, and states by name with "state:" in front."""
     state = initial_state(graph)
     rng = np.random.default_rng(0)
-    memory = {("arena", ""): rng.integers(0, 256, plan.arena_bytes + 64).astype(np.uint8)}
+    arenas = plan.arenas or {"": plan.arena_bytes}
+    memory = {("arena", n): rng.integers(0, 256, size + 64).astype(np.uint8) for n, size in arenas.items()}
     memory["state", ""] = rng.integers(0, 256, plan.state_bytes + 64).astype(np.uint8)
     values = {n: flat(t.data).astype(np.uint8) for n, t in graph.tensors.items() if t.data is not None}
 
     def at(place: Place, size: int) -> np.ndarray:
-        return memory[place.region, place.owner if place.region == "input" else ""][
-            place.offset : place.offset + size
-        ]
+        owner = "" if place.region == "state" else place.owner
+        return memory[place.region, owner][place.offset : place.offset + size]
 
     def bytes_of(name: str) -> np.ndarray:
         return values[name] if name in values else at(plan.places[name], graph[name].size_bytes)

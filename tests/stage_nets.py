@@ -15,7 +15,7 @@ from patchloom.codegen import KERNELS, known_answers
 from patchloom.codegen.library import port_stems
 from patchloom.codegen.pipeline import Library, Options, Prepared, choice_of, generate, lower_graph
 from patchloom.emulation.verify import Verification, random_inputs, verify_library
-from patchloom.ir import Activation, DType, Graph, Quant, Window
+from patchloom.ir import Activation, DType, Graph, Quant, Tensor, Window
 from patchloom.ir.cases import Draw
 from patchloom.ir.ops.add import Add
 from patchloom.ir.ops.average_pool2d import AveragePool2D
@@ -26,7 +26,9 @@ from patchloom.ir.ops.max_pool2d import MaxPool2D
 from patchloom.ir.ops.mean import Mean
 from patchloom.ir.ops.mul import Mul
 from patchloom.ir.ops.relu import Relu
+from patchloom.ir.ops.resize_bilinear import ResizeBilinear
 from patchloom.ir.ops.resize_nearest import ResizeNearest
+from patchloom.ir.ops.transpose_conv import TransposeConv
 from patchloom.passes.planner import front as planner_front
 from patchloom.passes.planner.front import Front
 from patchloom.passes.planner.stages.replay import Flow
@@ -39,14 +41,16 @@ MOST_ELEMENTS = 2500
 """Maps larger than this are only made smaller."""
 
 
-def random_stage_net(draw: Draw, dtype: DType = DType.INT8, steps: int = 7) -> Graph:
-    """Branches, residual additions, concatenations, windows of all kinds, on maps of 5 to 17 rows."""
+def random_stage_net(draw: Draw, dtype: DType = DType.INT8, steps: int = 7, resizes: bool = False) -> Graph:
+    """Branches, residual additions, concatenations, windows of all kinds, on maps of 5 to 17 rows; with
+    `resizes`, about every other layer resizes its map or is a transposed convolution."""
     net = Net()
     shape = (1, draw.integer(7, 17), draw.integer(5, 13), draw.choice([1, 3, 4, 8]))
     values = [net.input("x", shape, dtype, QUANTS[dtype])]
     for i in range(steps):
         recent = values[-1] if draw.integer(0, 3) else draw.choice(values)
-        values.append(_step(net, draw, f"v{i}", recent, values))
+        step = _resizing_step if resizes and draw.integer(0, 1) else _step
+        values.append(step(net, draw, f"v{i}", recent, values))
     if draw.integer(0, 2) == 0:
         values.append(_sum_of_map(net, draw, "sum", values[-1]))
     readers = {x for op in net.ops for x in op.inputs}
@@ -156,6 +160,63 @@ def _grow(net: Net, draw: Draw, y: str, x: str) -> str:
     _, height, width, _ = net.tensors[x].shape
     size = draw.choice([(2 * height, 2 * width), (2 * height, width)])
     return net.add(ResizeNearest(y, x, y, size, False, False))
+
+
+def _resizing_step(net: Net, draw: Draw, y: str, x: str, values: Sequence[str]) -> str:
+    """A map of another size: of another value's where that is small enough, so that both can be joined."""
+    sizes = [net.tensors[v].shape[1:3] for v in values if net.tensors[v].shape[1] > 1]
+    channels = net.tensors[x].shape[3]
+    able = [size for size in sizes if size[0] * size[1] * channels <= MOST_ELEMENTS]
+    if draw.integer(0, 2) == 0:
+        return transposed(net, draw, y, x)
+    size = draw.choice(able) if able and draw.choice([True, False]) else None
+    while size is None or size[0] * size[1] * channels > MOST_ELEMENTS:
+        size = draw.integer(1, 19), draw.integer(1, 13)
+    return resized(net, draw, y, x, size)
+
+
+def resized(net: Net, draw: Draw, y: str, x: str, size: tuple[int, int]) -> str:
+    """Append an op that resizes x, in any of the ways there are."""
+    ways = draw.choice([(False, False), (True, False), (False, True)])
+    op = draw.choice([ResizeNearest, ResizeBilinear, ResizeBilinear])(y, x, y, size, *ways)
+    return net.add(ResizeNearest(y, x, y, size, *ways) if any(op.rules(_with_output(net, op))) else op)
+
+
+def _with_output(net: Net, op: ResizeNearest | ResizeBilinear) -> dict[str, Tensor]:
+    return {**net.tensors, op.y: replace(net.tensors[op.x], name=op.y, shape=op.infer(net.tensors)[0])}
+
+
+def transposed(net: Net, draw: Draw, y: str, x: str) -> str:
+    """A transposed convolution: windows side by side, or with gaps between them and rows that no input
+    meets."""
+    t = net.tensors[x]
+    if t.elements < MOST_ELEMENTS // 4 and draw.integer(0, 2) == 0:
+        return _side_by_side(net, draw, y, x)
+    floating, grows = t.quant is None, t.elements < MOST_ELEMENTS // 2
+    kernel, stride, dilation, padding, size = [], [], [], [], []
+    for n in t.shape[1:3]:
+        k, s = draw.integer(1, 4), draw.integer(1, 3) if grows and n < 9 else 1
+        d = draw.integer(1, 2) if floating else 1
+        before = draw.integer(0, min(2, k - 1))
+        full = (n - 1) * s + (k - 1) * d + 1 - before
+        kernel.append(k)
+        stride.append(s)
+        dilation.append(d)
+        padding.append((before, 0))
+        size.append(min(19, max(1, full + draw.integer(-2, 2))))
+    count = draw.choice([1, 2, 4, 5])
+    window = Window(*((a, b) for a, b in (kernel, stride, dilation)), (padding[0], padding[1]))
+    w, b = weights(net, draw, y, x, (count, *window.kernel, t.shape[3]), count)
+    return net.add(TransposeConv(y, x, w, b, y, window, (size[0], size[1]), draw.choice(list(Activation))))
+
+
+def _side_by_side(net: Net, draw: Draw, y: str, x: str) -> str:
+    """A transposed convolution whose kernel is as large as its stride."""
+    _, height, width, channels = net.tensors[x].shape
+    down, across, count = draw.integer(1, 3), draw.integer(1, 2), draw.choice([1, 4, 5])
+    w, b = weights(net, draw, y, x, (count, down, across, channels), count)
+    window, size = Window((down, across), (down, across)), (down * height, across * width)
+    return net.add(TransposeConv(y, x, w, b, y, window, size, draw.choice(list(Activation))))
 
 
 def _sum_of_map(net: Net, draw: Draw, y: str, x: str) -> str:

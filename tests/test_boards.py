@@ -74,7 +74,7 @@ def test_only_generic_profiles_are_no_real_boards(board: boards.Board) -> None:
 
 
 def test_regions_are_in_order(board: boards.Board) -> None:
-    assert {r.kind for r in board.regions} == {"sram", "flash"}
+    assert {"sram", "flash"} <= {r.kind for r in board.regions} <= {"sram", "external", "flash"}
     assert all(r.size_bytes > 0 and r.start % 4 == 0 and r.size_bytes % 4 == 0 for r in board.regions)
     assert all(a.end <= b.start or b.end <= a.start for a, b in combinations(board.regions, 2))
     first = next(r for r in board.regions if r.kind == "sram")
@@ -162,6 +162,12 @@ def test_changed_profile_file_is_read_again(tmp_path: Path, profile: str) -> Non
         ('kind = "flash"', 'kind = "rom"', "region[1].kind", "not known"),
         ("size_bytes = 98_304", "size_bytes = 0", "region[0].size_bytes", "at least 1"),
         ("size_bytes = 98_304", "size = 98_304", "region[0].size", "unknown key"),
+        ('kind = "sram"', 'kind = "sram"\nspeed = "fast"', "region[0].speed", "not known"),
+        ('kind = "flash"', 'kind = "flash"\nspeed = "tcm"', "region flash", "only memory of kind sram"),
+        ('kind = "sram"', 'kind = "sram"\narena = 1', "region[0].arena", "wrong type"),
+        ('kind = "sram"', 'kind = "sram"\narena = false', "region", "holds the arena"),
+        ('name = "sram"', 'name = "s ram"', "region s ram", "starts with a letter"),
+        ('name = "sram"', 'name = "FLASH"', "region", "must differ"),
         ("start = 0x20000000", "start = 0x08000000", "region", "overlap"),
         ("start = 0x20000000", "start = 0xFFFFF000", "region", "4 GB"),
         ('kind = "flash"', 'kind = "sram"', "region", "kind flash"),
@@ -185,6 +191,52 @@ def test_largest_sram_must_come_first(tmp_path: Path, profile: str) -> None:
     larger = '[[region]]\nname = "more"\nkind = "sram"\nstart = 0x30000000\nsize_bytes = 98_308\n\n[emulator]'
     with pytest.raises(UserError, match="must be the largest"):
         _load_text(tmp_path, profile.replace("[emulator]", larger))
+
+
+def test_memories_for_arenas_are_sorted_by_speed_and_leave_out_those_for_code(
+    tmp_path: Path, profile: str
+) -> None:
+    more = """[[region]]
+name = "outside"
+kind = "external"
+start = 0xC0000000
+size_bytes = 1_048_576
+setup = "switch it on"
+
+[[region]]
+name = "other"
+kind = "sram"
+start = 0x30000000
+size_bytes = 4096
+
+[[region]]
+name = "code"
+kind = "sram"
+speed = "tcm"
+arena = false
+start = 0x10000000
+size_bytes = 4096
+
+[[region]]
+name = "fast"
+kind = "sram"
+speed = "tcm"
+start = 0x18000000
+size_bytes = 4096
+
+[emulator]"""
+    board = _load_text(tmp_path, profile.replace("[emulator]", more))
+    assert [r.name for r in board.arena_regions] == ["fast", "sram", "other", "outside"]
+    assert board.main_region.name == "sram"
+    assert board.sram_bytes == 98_304  # external RAM counts for nothing unless it is asked for
+    assert board.external_bytes == 1_048_576
+    assert board.arena_regions[-1].setup == "switch it on"
+
+
+def test_external_ram_of_boards_is_known_with_its_address() -> None:
+    (sdram,) = [r for r in boards.load("stm32f746g-disco").regions if r.kind == "external"]
+    assert (sdram.start, sdram.size_bytes) == (0xC0000000, 8 << 20)
+    assert sdram.setup
 
 
 def test_all_problems_of_a_profile_are_reported_at_once(tmp_path: Path, profile: str) -> None:

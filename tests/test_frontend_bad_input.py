@@ -104,8 +104,9 @@ def test_paths_that_are_no_model_files(tmp_path: Path) -> None:
     [
         ("m.onnx", b"anything", "not a valid ONNX model"),
         ("m.bin", b"\x08\x07\x12\x07pytorch", "no graph"),
-        ("m.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 20, "Keras or HDF5"),
-        ("m.keras", b"PK\x03\x04" + b"\0" * 20, "zip archive"),
+        ("m.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 20, "HDF5"),
+        ("m.pt", b"PK\x03\x04" + b"\0" * 20, "zip archive"),
+        ("m.keras", b"PK\x03\x04" + b"\0" * 20, "not a .keras file"),
         ("m.pkl", b"\x80\x04\x95" + b"\0" * 20, "pickle"),
         ("m.tflite", b"hello, world", "not a model file"),
         ("m.tflite", b"", "0 bytes"),

@@ -197,6 +197,27 @@ def test_a_stack_of_values_becomes_reshapes_and_a_concatenation() -> None:
     np.testing.assert_array_equal(evaluate(graph, {"a": a, "b": b})["y"], np.stack([a, b], 1))
 
 
+def unpack(parts: int) -> Callable[[OutSubgraph], None]:
+    def build(out: OutSubgraph) -> None:
+        x = out.add(int8("x", (2, 3, 4)))
+        ys = tuple(out.add(int8(f"y{i}", (2, 4))) for i in range(parts))
+        out.ops.append(OutOp(CODE.UNPACK, (x,), ys, 1, ("UnpackOptions", {"Num": parts, "Axis": 1})))
+        out.inputs, out.outputs = (x,), ys
+
+    return build
+
+
+def test_a_stack_taken_apart_becomes_a_split_and_reshapes() -> None:
+    graph = import_tflite(file_of(unpack(3)), "m.tflite")
+    assert [op.kind() for op in graph.ops] == ["split", "reshape", "reshape", "reshape"]
+    x = np.arange(24, dtype=np.int8).reshape(2, 3, 4)
+    values = evaluate(graph, {"x": x})
+    for i in range(3):
+        np.testing.assert_array_equal(values[f"y{i}"], x[:, i])
+    with pytest.raises(UnsupportedModel, match="3 indices, 2 outputs"):
+        import_tflite(file_of(unpack(2)), "m.tflite")
+
+
 def test_float16_constants_are_widened_at_import() -> None:
     half = np.array([[1.5, -2.25, 0.1]], np.float16)
     tensors = {

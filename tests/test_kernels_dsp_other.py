@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,19 @@ def depthwise_3x3(rng: np.random.Generator) -> Iterator[Graph]:
     yield depthwise(rng, (2, 2), 4, same((3, 3), (2, 2), (1, 1)), relu=True)
 
 
+def depthwise_clamped(rng: np.random.Generator) -> Iterator[Graph]:
+    """Outputs that end above the lowest byte or below the highest, some rows no whole number of words."""
+    for i, width in enumerate((*range(1, 9), 13, 16)):
+        for zero, clamp in ((-128, Activation.RELU6), (-27, Activation.RELU), (90, Activation.RELU6)):
+            window = same((3, 3), (4, width), (1 + i % 2,) * 2)
+            graph = depthwise(rng, (4, width), 4 + i % 5, window, relu=True)
+            (op,) = graph.ops
+            assert isinstance(op, DepthwiseConv2D)
+            y = int8("y", (), float(rng.uniform(0.05, 1.0)), zero)
+            tensors = [graph[n] for n in op.inputs] + [y]
+            yield one_op_graph(replace(op, activation=clamp), tensors)
+
+
 def depthwise_tiles(rng: np.random.Generator) -> Iterator[Graph]:
     """Windows of all kinds with outputs of any range: 1 to 40 wide, strides, time series."""
     kernels = ((5, 5), (7, 7), (3, 3), (1, 7), (6, 2), (8, 1), (2, 6), (4, 3))
@@ -138,7 +152,7 @@ def drawn(kind: type[Op], count: int) -> Iterator[Graph]:
 
 def all_layers() -> list[Graph]:
     rng = np.random.default_rng(2)
-    families = (depthwise_3x3, depthwise_tiles, elementwise, pooling)
+    families = (depthwise_3x3, depthwise_clamped, depthwise_tiles, elementwise, pooling)
     kinds = (DepthwiseConv2D, Add, Sub, Mul, AveragePool2D, MaxPool2D, Mean)
     layers = [g for family in families for g in family(rng)]
     return layers + [g for kind in kinds for g in drawn(kind, 150)]
@@ -212,15 +226,16 @@ def test_merged_rounding_is_exact_for_every_accumulator_or_refused() -> None:
         bias = rng.integers(-20000, 20000, 1)
         multiplier = rng.integers(1 << 30, 1 << 31, 1) if trial % 4 else np.array([1 << 30])
         shift = np.array([1 + trial % 14])
-        form = merged_channels(weights, bias, multiplier, shift)
+        zero = int(rng.choice([-128, -128, -40, 0]))
+        form = merged_channels(weights, bias, multiplier, shift, (zero, zero, 127))
         if form is None:
             continue
         found += 1
         products = np.stack([weights * -128, weights * 127])
         low, high = int((bias + products.min(0).sum(0))[0]), int((bias + products.max(0).sum(0))[0])
         acc = np.arange(low, high + 1)
-        want = Requant(multiplier, -shift, -128, -128, 127).apply(acc)
-        assert np.array_equal(form.apply(acc[None])[0], want)
+        want = Requant(multiplier, -shift, zero, zero, 127).apply(acc)
+        assert np.array_equal(np.maximum(form.apply(acc[None])[0], zero), want)
     assert found >= 100
 
 

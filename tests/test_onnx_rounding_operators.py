@@ -17,6 +17,7 @@ from patchloom.ir.ops.add import Add
 from patchloom.ir.ops.average_pool2d import AveragePool2D
 from patchloom.ir.ops.conv2d import Conv2D
 from patchloom.ir.ops.fully_connected import FullyConnected
+from patchloom.ir.ops.matmul import MatMul
 from patchloom.ir.ops.mean import Mean
 from patchloom.ir.ops.mul import Mul
 from patchloom.ir.ops.quantize import Quantize
@@ -176,6 +177,21 @@ def test_matrix_products(biased: bool, stored: type[np.integer]) -> None:
         op = FullyConnected("op", "x", "w", "b" if biased else None, "y", rounding=Rounding.ONNX_F32)
         got = answer(op, tensors, x, q, *([bias] if biased else []))
         np.testing.assert_array_equal(got, case.outside(y, {"x": x}))
+
+
+def test_products_of_two_computed_matrices(stored: type[np.integer]) -> None:
+    for seed in range(12):
+        case = Case(np.random.default_rng(seed), stored)
+        a, b, aq, bq = case.data(3, 9, 20), case.data(3, 20, 7), case.quant(), case.quant()
+        yq = case.quant(case.scale(100 * aq.s * bq.s, 2000 * aq.s * bq.s))
+        inputs = []
+        for name, x, q in (("a", a, aq), ("b", b, bq)):
+            inputs += [case.net.input(name, case.kind, x.shape), *case.parameters(q)]
+        y = case.net.add("QLinearMatMul", *inputs, *case.parameters(yq))
+        tensors = [case.tensor(n, v.shape, q) for n, v, q in (("a", a, aq), ("b", b, bq))]
+        tensors.append(case.tensor("y", (3, 9, 7), yq))
+        op = MatMul("op", "a", "b", "y", rounding=Rounding.ONNX_F32)
+        np.testing.assert_array_equal(answer(op, tensors, a, b), case.outside(y, {"a": a, "b": b}))
 
 
 def test_average_poolings(stored: type[np.integer]) -> None:

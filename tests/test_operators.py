@@ -24,6 +24,7 @@ from patchloom.ir.ops.arg_reduce import ArgReduce
 from patchloom.ir.ops.binary import Binary
 from patchloom.ir.ops.cumsum import CumSum
 from patchloom.ir.ops.expand import Expand
+from patchloom.ir.ops.finish_sums import FinishSums
 from patchloom.ir.ops.gather import Gather
 from patchloom.ir.ops.gather_elements import GatherElements
 from patchloom.ir.ops.gather_nd import GatherND
@@ -34,6 +35,7 @@ from patchloom.ir.ops.lookup import Lookup
 from patchloom.ir.ops.lrn import Lrn
 from patchloom.ir.ops.lstm import Lstm
 from patchloom.ir.ops.one_hot import OneHot
+from patchloom.ir.ops.partial_sums import PartialSums
 from patchloom.ir.ops.read_state import ReadState
 from patchloom.ir.ops.reduce import Reduce
 from patchloom.ir.ops.resize import Resize
@@ -57,6 +59,7 @@ NOT_IN_TFLM = {
     Binary,
     CumSum,
     Expand,
+    FinishSums,
     Gather,
     GatherElements,
     GatherND,
@@ -67,6 +70,7 @@ NOT_IN_TFLM = {
     Lrn,
     Lstm,
     OneHot,
+    PartialSums,
     Reduce,
     Resize,
     Rnn,

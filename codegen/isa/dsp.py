@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ...passes.planner.kernel import Kernel
-from . import dsp_conv, dsp_other, dsp_winograd
+from . import dsp_conv, dsp_other, dsp_sums, dsp_winograd
 
-KERNELS: tuple[Kernel, ...] = (*dsp_conv.KERNELS, *dsp_winograd.KERNELS, *dsp_other.KERNELS)
+KERNELS: tuple[Kernel, ...] = (
+    *dsp_conv.KERNELS,
+    *dsp_winograd.KERNELS,
+    *dsp_sums.KERNELS,
+    *dsp_other.KERNELS,
+)

@@ -26,8 +26,8 @@ _FEW_PAIRS = 5
 """The same for maps of at most FEW_ROWS rows, and for so many rows of others at a time: 640 bytes."""
 _FRACTION = 10
 """PL_DW_FRACTION: fractional bits of an output before the last shift, the same for all channels."""
-_LOW = (128 << _FRACTION) - (1 << _FRACTION - 1)
-"""PL_DW_LOW: offset of an output, less the rounding of its product."""
+RELU = (-128, -128, 127)
+"""Zero point, lowest and highest output where the lowest is zero and all bits are used."""
 _RECORD = np.dtype(
     [("weights", "i1", 9), ("scale", "u1"), ("rounding", "<u2"), ("bias", "<i4"), ("multiplier", "<i4")]
 )
@@ -35,7 +35,7 @@ _RECORD = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class _Channels:
+class Channels:
     """Per channel: y = saturate((offset + (acc * 2**scale + tweak) * multiplier >> 32) >> _FRACTION)."""
 
     scale: np.ndarray
@@ -49,47 +49,52 @@ class _Channels:
         product = scaled * self.multiplier[:, None] >> 32
         return np.clip(self.offset[:, None] + product >> _FRACTION, -128, 127)
 
-    def fits(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def fits(self, low: np.ndarray, high: np.ndarray, zero: int) -> np.ndarray:
         """Whether the constants fit a record, and no intermediate value leaves int32 for accumulators in
         [low, high]."""
-        rounding = self.offset + _LOW
+        rounding = self.offset - _base(zero)
         ok = (self.multiplier < 1 << 31) & (rounding >= 0) & (rounding < 1 << 16)
         for acc in (low, high):
             scaled = (acc << self.scale) + self.tweak
             ok &= (abs(scaled) < 1 << 31) & (abs(self.offset + (scaled * self.multiplier >> 32)) < 1 << 31)
         return ok
 
-    def where(self, take: np.ndarray, other: _Channels) -> _Channels:
+    def where(self, take: np.ndarray, other: Channels) -> Channels:
         """`other` where `take`, else self."""
         pairs = ((getattr(other, f), getattr(self, f)) for f in self.__dataclass_fields__)
-        return _Channels(*(np.where(take, a, b) for a, b in pairs))
+        return Channels(*(np.where(take, a, b) for a, b in pairs))
 
 
-def _candidates(multiplier: np.ndarray, shift: np.ndarray) -> list[_Channels]:
+def _base(zero: int) -> int:
+    """Offset of an output before the last shift, with half a step; -PL_DW_LOW for zero point -128."""
+    return (zero << _FRACTION) + (1 << _FRACTION - 1)
+
+
+def _candidates(multiplier: np.ndarray, shift: np.ndarray, zero: int) -> list[Channels]:
     """Forms that may equal requantizing with `multiplier` and right `shift`, most exact first.
 
     With a shift from 3 to 9 the first is exact where outputs do not saturate: the product then has all
     fractional bits of the accumulator times `multiplier`, and both roundings are sums before one shift.
     Beyond 9 the multiplier loses bits, which can but need not be seen in an output.
     """
-    zeros = np.zeros_like(shift)
+    zeros, base = np.zeros_like(shift), _base(zero)
     scale = np.minimum(_FRACTION + 1 - shift, 15)
     exact = 1 << np.maximum(_FRACTION - 1 - shift, 0)
-    forms = [_Channels(np.maximum(scale, 0), zeros, multiplier >> np.maximum(-scale, 0), exact - _LOW)]
+    forms = [Channels(np.maximum(scale, 0), zeros, multiplier >> np.maximum(-scale, 0), exact + base)]
     for up in (0, 1, 2):
         lost = np.maximum(up - scale, 0)
         short = multiplier >> lost
         for extra in (0, 1):
             for tweak in range(-1, (1 << up) + 1):
-                form = _Channels(zeros + up, zeros + tweak, short + extra, zeros - _LOW)
+                form = Channels(zeros + up, zeros + tweak, short + extra, zeros + base)
                 forms.append(form.where(scale > up, forms[0]))
     return forms
 
 
 def _first_reaching(requant: Requant, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """int64[channels, 255]: the smallest accumulator in [low, high + 1] whose output is at least -127, -126,
-    ... 127 (high + 1: none). Outputs never fall as accumulators grow."""
-    values = np.arange(-127, 128)
+    """int64[channels, n]: the smallest accumulator in [low, high + 1] whose output is at least each of all
+    outputs but the lowest (high + 1: none). Outputs never fall as accumulators grow."""
+    values = np.arange(requant.low + 1, requant.high + 1)
     a = np.repeat(low[:, None], len(values), axis=1)
     b = np.repeat(high[:, None] + 1, len(values), axis=1)
     while (a < b).any():
@@ -100,23 +105,32 @@ def _first_reaching(requant: Requant, low: np.ndarray, high: np.ndarray) -> np.n
 
 
 def merged_channels(
-    weights: np.ndarray, bias: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
-) -> _Channels | None:
-    """The form in which the 3x3 kernel requantizes, None where an output could differ.
+    weights: np.ndarray,
+    bias: np.ndarray,
+    multiplier: np.ndarray,
+    shift: np.ndarray,
+    outputs: tuple[int, int, int] = RELU,
+) -> Channels | None:
+    """The form in which the 3x3 kernels requantize, None where an output could differ.
 
     weights  int64[taps, channels]; bias, multiplier, (right) shift [channels]. Proven by comparing outputs
              on both sides of every step of the requantization that any input can reach
+    outputs  zero point, lowest and highest; beyond these the form's may differ
     """
     products = np.stack([weights * -128, weights * 127])
     low, high = bias + products.min(axis=0).sum(axis=0), bias + products.max(axis=0).sum(axis=0)
-    steps = _first_reaching(Requant(multiplier, -shift, -128, -128, 127), low, high)
-    values = np.arange(-127, 128)
+    steps = _first_reaching(Requant(multiplier, -shift, *outputs), low, high)
+    values = np.arange(outputs[1] + 1, outputs[2] + 1)
     largest = abs(weights).max(axis=0)
     best, found = None, np.zeros(len(bias), bool)
-    for form in _candidates(multiplier, shift):
+    for form in _candidates(multiplier, shift, outputs[0]):
         at_least = (form.apply(steps) >= values) | (steps > high[:, None])
         below = (form.apply(steps - 1) < values) | (steps <= low[:, None])
-        ok = (at_least & below).all(axis=1) & form.fits(low, high) & (largest << form.scale < 1 << 15)
+        ok = (
+            (at_least & below).all(axis=1)
+            & form.fits(low, high, outputs[0])
+            & (largest << form.scale < 1 << 15)
+        )
         best = form if best is None else best.where(ok & ~found, form)
         found |= ok
         if found.all():
@@ -125,10 +139,10 @@ def merged_channels(
 
 
 @lru_cache(maxsize=512)
-def _form_of(channels: int, *arrays: bytes) -> _Channels | None:
+def _form_of(channels: int, outputs: tuple[int, int, int], *arrays: bytes) -> Channels | None:
     """merged_channels of int64 arrays as bytes: the proof is long, and asked for again and again."""
     weights, bias, multiplier, shift = (np.frombuffer(a, np.int64) for a in arrays)
-    return merged_channels(weights.reshape(-1, channels), bias, multiplier, shift)
+    return merged_channels(weights.reshape(-1, channels), bias, multiplier, shift, outputs)
 
 
 def channel_array(fields: Mapping[str, Field], name: str) -> np.ndarray:
@@ -164,17 +178,33 @@ def zero_word(tensors: Tensors, op: DepthwiseConv2D) -> int:
     return int(np.full(4, tensors[op.x].zero_point, np.int8).view(np.int32)[0])
 
 
-def _merged(op: DepthwiseConv2D, tensors: Tensors) -> tuple[np.ndarray, _Channels, np.ndarray] | None:
-    """(int64[kh, kw, channels] weights, form, scaled bias) of outputs with ReLU, None where not exact."""
+def output_range(op: DepthwiseConv2D, tensors: Tensors) -> tuple[int, int, int]:
+    """Zero point, lowest and highest output."""
+    requant = op.requant(tensors)
+    return requant.zero_point, requant.low, requant.high
+
+
+def clamp_fields(op: DepthwiseConv2D, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    """Lowest and highest output, for pl_dw_clamp."""
+    _, low, high = output_range(op, tensors)
+    return ("low", low), ("high", high)
+
+
+def clamped(op: DepthwiseConv2D, tensors: Tensors) -> int:
+    """Outputs that pl_dw_clamp looks at."""
+    return 0 if output_range(op, tensors)[1:] == RELU[1:] else tensors[op.y].elements
+
+
+def merged(op: DepthwiseConv2D, tensors: Tensors) -> tuple[np.ndarray, Channels, np.ndarray] | None:
+    """(int64[kh, kw, channels] weights, form, scaled bias), None where not exact: mostly without ReLU."""
     data = tensors[op.weights].data
     assert data is not None
     fields = dict(channel_fields(op, tensors))
     bias, multiplier, shift = (channel_array(fields, n) for n in ("bias", "multiplier", "shift"))
-    requant = op.requant(tensors)
-    if (requant.zero_point, requant.low, requant.high) != (-128, -128, 127):
-        return None
     w = data[0].astype(np.int64)
-    form = _form_of(len(bias), *(a.tobytes() for a in (w.reshape(-1), bias, multiplier, shift)))
+    form = _form_of(
+        len(bias), output_range(op, tensors), *(a.tobytes() for a in (w.reshape(-1), bias, multiplier, shift))
+    )
     if form is None:
         return None
     return w, form, (bias << form.scale) + form.tweak
@@ -214,7 +244,8 @@ class _Variant:
             and x.shape[3] == y.shape[3] >= 4
             and (self.stride == 2 or bool(_stride1_lengths(length)))
             and (not self.down or 2 * height >= 3 * width)
-            and _merged(op, tensors) is not None
+            and output_range(op, tensors) == RELU
+            and merged(op, tensors) is not None
         )
 
     def _length(self, outputs: int, rows: int) -> int:
@@ -236,13 +267,13 @@ class _Variant:
 
     def records(self, op: DepthwiseConv2D, tensors: Tensors) -> np.ndarray:
         """int32: a pl_dw3_record per channel."""
-        merged = _merged(op, tensors)
-        assert merged is not None
-        w, form, bias = merged
+        found = merged(op, tensors)
+        assert found is not None
+        w, form, bias = found
         w = w.swapaxes(0, 1) if self.down else w
         records = np.zeros(len(bias), _RECORD)
         records["weights"] = w.reshape(9, -1).T
-        records["scale"], records["rounding"] = form.scale, form.offset + _LOW
+        records["scale"], records["rounding"] = form.scale, form.offset - _base(-128)
         records["bias"], records["multiplier"] = bias, form.multiplier
         return records.view("<i4")
 

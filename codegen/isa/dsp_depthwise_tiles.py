@@ -21,6 +21,8 @@ from .dsp_depthwise import (
     LINES,
     PAIR_BYTES,
     channel_array,
+    clamp_fields,
+    clamped,
     cut,
     lanes,
     plane_pairs,
@@ -90,9 +92,8 @@ def _simple(op: DepthwiseConv2D, tensors: Tensors) -> bool:
     x, y = tensors[op.x], tensors[op.y]
     if not has_type(op, tensors, DType.INT8) or x.shape[3] != y.shape[3] or x.shape[3] < 4:
         return False
-    requant = op.requant(tensors)
     shift = channel_array(dict(channel_fields(op, tensors)), "shift")
-    return bool((requant.low, requant.high) == (-128, 127) and shift.min() >= 1 and shift.max() <= 22)
+    return bool(shift.min() >= 1 and shift.max() <= 22)
 
 
 def _in_tiles(op: DepthwiseConv2D, tensors: Tensors) -> bool:
@@ -173,6 +174,7 @@ def _emit_tiles(
         ("stride_w", shape.stride),
         ("chunk", 4 * shape.tiles),
         ("zero", zero_word(tensors, op)),
+        *clamp_fields(op, tensors),
         ("record", records.shape[1]),
         ("records", Const("channels", records.reshape(-1))),
     )
@@ -194,7 +196,7 @@ def _work_tiles(op: DepthwiseConv2D, tensors: Tensors, planes: _Planes = _ANY) -
     shape, groups, (stride_h, _) = _shape(op, tensors, planes), -(-in_c // 4), op.window.stride
     line = f"lines{shape.width}s{shape.stride}"
     names = ("calls", "groups", "lines", "inside", "borders", "runs", "tiles", line)
-    counts = dict.fromkeys(names, 0)
+    counts = {**dict.fromkeys(names, 0), "clamped": clamped(op, tensors)}
     for _, n in runs(height, _block(op, tensors, shape)):
         counts["calls"] += 1
         for x, run in [(0, n)] if shape.series else runs(width, 4 * shape.tiles):
@@ -232,6 +234,7 @@ def _emit_apart(op: DepthwiseConv2D, tensors: Tensors) -> tuple[Call, ...]:
         ("in_c", x.shape[3]),
         ("out_w", y.shape[2]),
         *window_fields(op.window),
+        *clamp_fields(op, tensors),
         ("record", records.shape[1]),
         ("pad", rows.pad or "NULL"),
         ("records", Const("channels", records.reshape(-1))),
@@ -249,6 +252,7 @@ def _work_apart(op: DepthwiseConv2D, tensors: Tensors) -> Mapping[str, int]:
         "taps": height * width * taps,
         "groups": groups,
         "pairs": groups * ((taps + 1) // 2),
+        "clamped": clamped(op, tensors),
     }
 
 

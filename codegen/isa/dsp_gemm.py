@@ -42,22 +42,29 @@ def accumulator_bounds(op: WeightedOp, tensors: Tensors) -> np.ndarray:
 
 
 def channels(op: WeightedOp, tensors: Tensors) -> Channels | None:
-    """The channel constants; None where some channel does not fit the form (it shifts left, say).
-
-    A channel whose scaled accumulators are always below half a step is constant: multiplier 0, shift 1.
-    """
+    """The channel constants; None where some channel does not fit the form (it shifts left, say)."""
     fields: dict[str, Field] = dict(channel_fields(op, tensors))
     bias, multiplier, shift = (
         _data(fields[f"channels.{n}"]).astype(np.int64) for n in ("bias", "multiplier", "shift")
     )
-    bound = np.maximum(accumulator_bounds(op, tensors), np.abs(bias))
+    zero_point = fields["channels.zero_point"]
+    assert isinstance(zero_point, int)
+    return merged_channels(bias, multiplier, shift, zero_point, accumulator_bounds(op, tensors))
+
+
+def merged_channels(
+    bias: np.ndarray, multiplier: np.ndarray, shift: np.ndarray, zero_point: int, bound: np.ndarray
+) -> Channels | None:
+    """The constants of channels whose accumulators, bias included, stay within `bound`; shift to the right.
+
+    A channel whose scaled accumulators are always below half a step is constant: multiplier 0, shift 1.
+    """
+    bound = np.maximum(bound, np.abs(bias))
     scaled = bound * multiplier / 2.0**31 + 2
     constant = (multiplier == 0) | (scaled < 2.0 ** (shift - 1))
     bias, multiplier, shift = (np.where(constant, v, w) for v, w in ((0, bias), (0, multiplier), (1, shift)))
     if (shift < 1).any():
         return None
-    zero_point = fields["channels.zero_point"]
-    assert isinstance(zero_point, int)
     merged = (np.int64(1) << (shift - 1)) + zero_point * (np.int64(1) << shift)
     if (np.where(constant, 0, scaled) + np.abs(merged) >= 2.0**31).any():
         return None

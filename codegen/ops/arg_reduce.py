@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...ir.ops.arg_reduce import ArgReduce
 from ...passes.planner.kernel import Call, Kernel, Tensors
+from .float_work import lane_work
 from .typed import anything, bytes_of, lanes, type_of
 
 
@@ -14,4 +15,4 @@ def _emit(op: ArgReduce, tensors: Tensors) -> tuple[Call, ...]:
     return (Call("pl_arg_reduce", pointers, ("x", "y", *lanes(x.shape, op.axis), *kinds)),)
 
 
-KERNELS = (Kernel("pl_arg_reduce", "portable/arg_reduce.h", ArgReduce, anything, _emit),)
+KERNELS = (Kernel("pl_arg_reduce", "portable/arg_reduce.h", ArgReduce, anything, _emit, work=lane_work),)

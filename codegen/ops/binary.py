@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...ir import DType
 from ...ir.ops.binary import COMPARE, Binary
 from ...passes.planner.kernel import Tensors
+from .float_work import binary_work, compare_work
 from .typed import type_of, typed_binary
 
 
@@ -33,7 +34,7 @@ def _integer_function(op: Binary, tensors: Tensors) -> tuple[str, ...]:
 
 
 KERNELS = (
-    typed_binary(Binary, "pl_binary_f32", _floats, _float_function, "float"),
-    typed_binary(Binary, "pl_binary_int", _integers, _integer_function),
-    typed_binary(Binary, "pl_compare", _compares, _comparison),
+    typed_binary(Binary, "pl_binary_f32", _floats, _float_function, "float", binary_work),
+    typed_binary(Binary, "pl_binary_int", _integers, _integer_function, work=binary_work),
+    typed_binary(Binary, "pl_compare", _compares, _comparison, work=compare_work),
 )

@@ -7,6 +7,7 @@ from ...ir.ops.cumsum import CumSum
 from ...ir.plain import INTEGERS
 from ...passes.planner.kernel import Call, Kernel, Pointer, Tensors
 from .elementwise import in_place
+from .float_work import lane_work
 from .typed import bytes_of, first_is, lanes, type_of
 
 
@@ -30,7 +31,15 @@ def _flags(op: CumSum) -> tuple[int, int, int]:
 _IN_PLACE, _FLOATS = in_place("x"), first_is((DType.FLOAT32,))
 
 KERNELS = (
-    Kernel("pl_cumsum_f32", "portable/cumsum_f32.h", CumSum, _FLOATS, _emit_floats, aliases=_IN_PLACE),
+    Kernel(
+        "pl_cumsum_f32",
+        "portable/cumsum_f32.h",
+        CumSum,
+        _FLOATS,
+        _emit_floats,
+        aliases=_IN_PLACE,
+        work=lane_work,
+    ),
     Kernel(
         "pl_cumsum_int",
         "portable/cumsum_int.h",
@@ -38,5 +47,6 @@ KERNELS = (
         first_is(INTEGERS),
         _emit_integers,
         aliases=_IN_PLACE,
+        work=lane_work,
     ),
 )

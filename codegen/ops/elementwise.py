@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -11,10 +11,21 @@ import numpy as np
 from ...ir import DType, Op
 from ...ir.fixed_point import quantize_multiplier
 from ...ir.rounding import TFLITE_ROUNDINGS, Rounding
-from ...passes.planner.kernel import Alias, Call, Const, Field, Kernel, Pointer, Struct, Tensors
+from ...passes.planner.kernel import (
+    Alias,
+    Call,
+    Const,
+    Field,
+    Kernel,
+    Pointer,
+    Struct,
+    Tensors,
+    plain_work,
+)
 
 Fields = Callable[[Any, Tensors], tuple[tuple[str, Field], ...]]
 Args = Callable[[Any, Tensors], tuple[str | int | float, ...]]
+Work = Callable[[Any, Tensors], Mapping[str, int]]
 
 
 def scale_fields(real: float, suffix: str = "") -> tuple[tuple[str, Field], ...]:
@@ -58,6 +69,7 @@ def unary_kernel(
     args: Args | None = None,
     struct: str | None = None,
     roundings: frozenset[Rounding] = TFLITE_ROUNDINGS,
+    work: Work = plain_work,
 ) -> Kernel:
     """Kernel `function(x, y, n, args..., &p)`; its header has its name.
 
@@ -76,7 +88,7 @@ def unary_kernel(
 
     header = f"portable/{function.removeprefix('pl_')}.h"
     accepts = has_types(("x", "y"), dtypes)
-    return Kernel(function, header, op, accepts, emit, aliases=in_place("x"), roundings=roundings)
+    return Kernel(function, header, op, accepts, emit, aliases=in_place("x"), roundings=roundings, work=work)
 
 
 def binary_kernel(

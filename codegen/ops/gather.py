@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...ir.ops.gather import Gather
 from ...passes.planner.kernel import Call, Kernel, Tensors
+from .float_work import gather_work
 from .typed import anything, bytes_of, lanes, type_of
 
 
@@ -15,4 +16,4 @@ def _emit(op: Gather, tensors: Tensors) -> tuple[Call, ...]:
     return (Call("pl_gather", pointers, ("x", "indices", "y", *counts, type_of(indices))),)
 
 
-KERNELS = (Kernel("pl_gather", "portable/gather.h", Gather, anything, _emit),)
+KERNELS = (Kernel("pl_gather", "portable/gather.h", Gather, anything, _emit, work=gather_work),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...ir.ops.gather_elements import GatherElements
 from ...passes.planner.kernel import Call, Kernel, Struct, Tensors
+from .float_work import indexed_work
 from .typed import anything, bytes_of, element_walk, type_of
 
 
@@ -15,4 +16,8 @@ def _emit(op: GatherElements, tensors: Tensors) -> tuple[Call, ...]:
     return (Call("pl_gather_elements", pointers, arguments, block),)
 
 
-KERNELS = (Kernel("pl_gather_elements", "portable/gather_elements.h", GatherElements, anything, _emit),)
+KERNELS = (
+    Kernel(
+        "pl_gather_elements", "portable/gather_elements.h", GatherElements, anything, _emit, work=indexed_work
+    ),
+)

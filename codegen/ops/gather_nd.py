@@ -6,6 +6,7 @@ from math import prod
 
 from ...ir.ops.gather_nd import GatherND
 from ...passes.planner.kernel import Call, Kernel, Struct, Tensors
+from .float_work import indexed_work
 from .movement import pitches
 from .typed import anything, bytes_of, table, type_of
 
@@ -29,4 +30,4 @@ def _emit(op: GatherND, tensors: Tensors) -> tuple[Call, ...]:
     return (Call("pl_gather_nd", pointers, arguments, Struct("pl_gather_nd_params", fields)),)
 
 
-KERNELS = (Kernel("pl_gather_nd", "portable/gather_nd.h", GatherND, anything, _emit),)
+KERNELS = (Kernel("pl_gather_nd", "portable/gather_nd.h", GatherND, anything, _emit, work=indexed_work),)

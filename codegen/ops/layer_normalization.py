@@ -7,6 +7,7 @@ from ...ir.fixed_point import reduced_multiplier
 from ...ir.ops.layer_normalization import LayerNormalization
 from ...passes.planner.kernel import Call, Const, Field, Kernel, Pointer, Struct, Tensors
 from .elementwise import has_types, in_place
+from .float_work import layer_normalization_work
 
 
 def _rows(op: LayerNormalization, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
@@ -59,6 +60,7 @@ KERNELS = tuple(
         has_types(("x", "y"), (dtype, dtype)),
         _emit_f32 if dtype is DType.FLOAT32 else _emit_integer,
         aliases=in_place("x"),
+        work=layer_normalization_work,
     )
     for dtype in (DType.INT8, DType.INT16, DType.FLOAT32)
 )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...ir import DType, Op
-from ...ir.fixed_point import activation_range
-from ...passes.planner.kernel import SCRATCH, Call, Field, Kernel, Pointer, Struct, Tensors
+from ...ir.rounding import ONNX_ROUNDINGS, TFLITE_ROUNDINGS
+from ...passes.planner.kernel import SCRATCH, Call, Field, Kernel, Pointer, RowLoop, Struct, Tensors
 from ...passes.planner.stages.reach import sums_over_the_map
 
 Fields = tuple[tuple[str, Field], ...]
-
-
-def _accepts(op: Any, tensors: Tensors) -> bool:
-    return tensors[op.x].dtype is DType.INT8 and sums_over_the_map(op, tensors)
 
 
 def _scratch(op: Any, tensors: Tensors) -> int:
@@ -25,32 +22,36 @@ def _work(op: Op, tensors: Tensors) -> dict[str, int]:
     return {"rows": x.shape[1], "reads": x.elements, "outputs": x.shape[3]}
 
 
-def _average_fields(op: Any, tensors: Tensors) -> Fields:
-    low, high = activation_range(op.activation, tensors[op.y])
-    return ("low", low), ("high", high)
+def _row_loop(x: Any) -> RowLoop:
+    """One call per row of the map; all write the same pixel."""
+    _, height, width, channels = x.shape
+    return RowLoop(height, width * channels, 1, 1, 1, 0, height, 0, None)
 
 
-def _mean_fields(op: Any, tensors: Tensors) -> Fields:
-    multiplier, shift = op.requant(tensors)
-    offset = -tensors[op.x].zero_point * op.count(tensors)
-    zero = tensors[op.y].zero_point
-    return ("offset", offset), ("multiplier", multiplier), ("shift", shift), ("zero_y", zero)
+def map_kernel(
+    op: type[Op], stem: str, dtype: DType, special: Callable[[Any, Tensors], Fields], onnx: bool = False
+) -> Kernel:
+    """The kernel pl_<stem>_map_<dtype> for an operator; `special`: its fields beside the shape of the map."""
+    name = f"{stem}_map_{dtype.suffix}{'_onnx' if onnx else ''}"
+    in_float = dtype is DType.FLOAT32 or (onnx and stem == "average")
 
-
-def map_kernel(op: type[Op], stem: str) -> Kernel:
-    """The kernel pl_<stem>_map_s8 for an operator."""
-    function = f"pl_{stem}_map_s8"
+    def accepts(instance: Any, tensors: Tensors) -> bool:
+        return tensors[instance.x].dtype is dtype and sums_over_the_map(instance, tensors)
 
     def emit(instance: Any, tensors: Tensors) -> tuple[Call, ...]:
-        _, height, width, channels = tensors[instance.x].shape
+        x = tensors[instance.x]
+        _, height, width, channels = x.shape
         pointers = (
-            Pointer("x", instance.x, "int8_t"),
-            Pointer("sums", SCRATCH, "int32_t", writable=True),
-            Pointer("y", instance.y, "int8_t", writable=True),
+            Pointer("x", instance.x, dtype.ctype),
+            Pointer("sums", SCRATCH, "float" if in_float else "int32_t", writable=True),
+            Pointer("y", instance.y, dtype.ctype, writable=True),
         )
         shape: Fields = (("width", width), ("channels", channels), ("rows", height))
-        special = _mean_fields if stem == "mean" else _average_fields
-        block = Struct(f"{function}_params", (*shape, *special(instance, tensors)))
-        return (Call(function, pointers, ("x", "sums", "y", "oy", "&p"), block),)
+        block = Struct(f"pl_{name}_params", (*shape, *special(instance, tensors)))
+        return (Call(f"pl_{name}", pointers, ("rows", "sums", "y", "oy", "&p"), block, _row_loop(x)),)
 
-    return Kernel(function, f"portable/{stem}_map_s8.h", op, _accepts, emit, _scratch, work=_work, sums=True)
+    roundings = ONNX_ROUNDINGS if onnx else TFLITE_ROUNDINGS
+    header = f"portable/{name}.h"
+    return Kernel(
+        f"pl_{name}", header, op, accepts, emit, _scratch, roundings=roundings, work=_work, sums=True
+    )

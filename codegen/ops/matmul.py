@@ -8,8 +8,10 @@ import numpy as np
 
 from ...ir import DType, Tensor
 from ...ir.ops.matmul import MatMul
+from ...ir.rounding import ONNX_ROUNDINGS, TFLITE_ROUNDINGS
 from ...passes.planner.kernel import Call, Const, Field, Kernel, Pointer, Struct, Tensors
 from .elementwise import has_types
+from .float_work import matmul_work
 
 
 def _matrix_steps(t: Tensor, transposed: bool) -> tuple[int, int]:
@@ -48,13 +50,19 @@ def _fields(op: MatMul, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
     fields = tuple((f"walk.{name}", value) for name, value in walk.items())
     if a.dtype is DType.FLOAT32:
         return fields
-    multiplier, shift = op.requant(tensors)
+    if op.rounding.onnx:
+        factor = op.float_requant(tensors).scale.astype(np.float32)
+        multiplier, shift = int(factor.view(np.int32)[0]), 0
+    else:
+        multiplier, shift = op.requant(tensors)
     zeros = (("zero_a", a.zero_point), ("zero_b", b.zero_point))
     return *fields, *zeros, ("multiplier", multiplier), ("shift", shift), ("zero_y", y.zero_point)
 
 
-def _kernel(dtype: DType) -> Kernel:
-    name = f"pl_matmul_{dtype.suffix}"
+def _kernel(dtype: DType, onnx: bool = False) -> Kernel:
+    header = f"matmul_{dtype.suffix}{'_onnx' if onnx else ''}"
+    name, struct = f"pl_{header}", f"pl_matmul_{dtype.suffix}_params"
+    roundings = ONNX_ROUNDINGS if onnx else TFLITE_ROUNDINGS
 
     def emit(op: MatMul, tensors: Tensors) -> tuple[Call, ...]:
         pointers = (
@@ -62,11 +70,10 @@ def _kernel(dtype: DType) -> Kernel:
             Pointer("b", op.b, dtype.ctype),
             Pointer("y", op.y, dtype.ctype, writable=True),
         )
-        return (Call(name, pointers, ("a", "b", "y", "&p"), Struct(f"{name}_params", _fields(op, tensors))),)
+        return (Call(name, pointers, ("a", "b", "y", "&p"), Struct(struct, _fields(op, tensors))),)
 
-    return Kernel(
-        name, f"portable/matmul_{dtype.suffix}.h", MatMul, has_types(("a", "b", "y"), (dtype,) * 3), emit
-    )
+    accepts = has_types(("a", "b", "y"), (dtype,) * 3)
+    return Kernel(name, f"portable/{header}.h", MatMul, accepts, emit, roundings=roundings, work=matmul_work)
 
 
-KERNELS = tuple(_kernel(dtype) for dtype in (DType.INT8, DType.FLOAT32))
+KERNELS = (_kernel(DType.INT8), _kernel(DType.INT8, onnx=True), _kernel(DType.FLOAT32))

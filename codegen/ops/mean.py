@@ -18,16 +18,34 @@ def _fields(op: Mean, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
     x, y = tensors[op.x], tensors[op.y]
     count = op.count(tensors)
     walk = reduction_walk(x.shape, op.axes)
-    if x.dtype is DType.FLOAT32:
-        return (*walk, ("count", float(count)))
-    if op.rounding.onnx:
+    if x.dtype is not DType.FLOAT32 and op.rounding.onnx:
         factor = op.float_requant(tensors).scale
-        multiplier, shift = int(factor.view(np.int32)[0]), 0
-    else:
-        multiplier, shift = op.requant(tensors)
-    offset = -x.zero_point * count
-    scale = (("offset", offset), ("multiplier", multiplier), ("shift", shift), ("zero_y", y.zero_point))
-    return *walk, *scale
+        offset = -x.zero_point * count
+        multiplier = int(factor.view(np.int32)[0])
+        return (
+            *walk,
+            ("offset", offset),
+            ("multiplier", multiplier),
+            ("shift", 0),
+            ("zero_y", y.zero_point),
+        )
+    return *walk, *_scale_fields(op, tensors)
+
+
+def _scale_fields(op: Mean, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    """From sums to means: integers as TFLite does."""
+    x, count = tensors[op.x], op.count(tensors)
+    if x.dtype is DType.FLOAT32:
+        return (("count", float(count)),)
+    multiplier, shift = op.requant(tensors)
+    offset, zero_y = -x.zero_point * count, tensors[op.y].zero_point
+    return ("offset", offset), ("multiplier", multiplier), ("shift", shift), ("zero_y", zero_y)
+
+
+def _onnx_map_fields(op: Mean, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    factor = float(op.float_requant(tensors).scale[0])
+    offset = -tensors[op.x].zero_point * op.count(tensors)
+    return ("offset", offset), ("zero_y", tensors[op.y].zero_point), ("factor", factor)
 
 
 def _kernel(dtype: DType, onnx: bool = False) -> Kernel:
@@ -46,5 +64,6 @@ def _kernel(dtype: DType, onnx: bool = False) -> Kernel:
 KERNELS = (
     *(_kernel(dtype) for dtype in ACTIVATIONS),
     _kernel(DType.INT8, onnx=True),
-    map_kernel(Mean, "mean"),
+    *(map_kernel(Mean, "mean", dtype, _scale_fields) for dtype in ACTIVATIONS),
+    map_kernel(Mean, "mean", DType.INT8, _onnx_map_fields, onnx=True),
 )

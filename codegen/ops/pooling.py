@@ -32,11 +32,15 @@ def _row_loop(op: Pool, tensors: Tensors) -> RowLoop:
     )
 
 
+def bounds(op: Pool, tensors: Tensors) -> tuple[float, float]:
+    """Least and largest output; ints for integers."""
+    y = tensors[op.y]
+    return op.activation.bounds if y.dtype is DType.FLOAT32 else activation_range(op.activation, y)
+
+
 def _fields(op: Pool, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
     x, y = tensors[op.x], tensors[op.y]
-    low: float
-    high: float
-    low, high = op.activation.bounds if x.dtype is DType.FLOAT32 else activation_range(op.activation, y)
+    low, high = bounds(op, tensors)
     floating = x.dtype is DType.FLOAT32
     dilation: tuple[tuple[str, Field], ...] = (("dilation_w", op.window.dilation[1]),) if floating else ()
     return (
@@ -79,12 +83,12 @@ def _kernel(op: type[AveragePool2D] | type[MaxPool2D], dtype: DType) -> Kernel:
     )
 
 
-def _onnx_fields(op: AveragePool2D, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+def onnx_fields(op: AveragePool2D, tensors: Tensors) -> tuple[tuple[str, Field], ...]:
+    """Quantizations and bounds, which hold the offset of uint8 already."""
     x, y, offset = tensors[op.x], tensors[op.y], op.rounding.offset
     assert x.quant and y.quant
     low, high = activation_range_f32(op.activation, y)
     return (
-        *(f for f in _fields(op, tensors) if f[0] not in ("low", "high")),
         ("zero_x", x.quant.z),
         ("offset", offset),
         ("scale_x", x.quant.s),
@@ -97,7 +101,8 @@ def _onnx_fields(op: AveragePool2D, tensors: Tensors) -> tuple[tuple[str, Field]
 
 def _emit_onnx(op: AveragePool2D, tensors: Tensors) -> tuple[Call, ...]:
     pointers = (Pointer("x", op.x, "int8_t"), Pointer("y", op.y, "int8_t", writable=True))
-    struct = Struct("pl_average_pool2d_s8_onnx_params", _onnx_fields(op, tensors))
+    shape = (f for f in _fields(op, tensors) if f[0] not in ("low", "high"))
+    struct = Struct("pl_average_pool2d_s8_onnx_params", (*shape, *onnx_fields(op, tensors)))
     rows = _row_loop(op, tensors)
     return (Call("pl_average_pool2d_s8_onnx", pointers, ("rows", "y", "&p"), struct, rows),)
 

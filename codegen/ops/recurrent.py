@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir.recurrent import RecurrentOp
 from ...passes.planner.kernel import SCRATCH, Call, Const, Field, Kernel, Pointer, Struct, Tensors
+from .float_work import recurrent_work
 
 Extra = Callable[[Any], tuple[tuple[str, Field], ...]]
 
@@ -56,4 +57,4 @@ def recurrent_kernels(
         return True
 
     header = f"portable/{kind.kind()}_f32.h"
-    return (Kernel(name, header, kind, accepts, emit, scratch_bytes=scratch_bytes),)
+    return (Kernel(name, header, kind, accepts, emit, scratch_bytes=scratch_bytes, work=recurrent_work),)

@@ -6,6 +6,7 @@ from ...ir import DType
 from ...ir.ops.reduce import Reduce
 from ...ir.plain import INTEGERS
 from ...passes.planner.kernel import Call, Kernel, Pointer, Struct, Tensors
+from .float_work import reduce_work
 from .typed import bytes_of, first_is, reduction_walk, type_of
 
 
@@ -24,8 +25,20 @@ def _emit_integers(op: Reduce, tensors: Tensors) -> tuple[Call, ...]:
 
 
 KERNELS = (
-    Kernel("pl_reduce_f32", "portable/reduce_f32.h", Reduce, first_is((DType.FLOAT32,)), _emit_floats),
     Kernel(
-        "pl_reduce_int", "portable/reduce_int.h", Reduce, first_is((*INTEGERS, DType.BOOL)), _emit_integers
+        "pl_reduce_f32",
+        "portable/reduce_f32.h",
+        Reduce,
+        first_is((DType.FLOAT32,)),
+        _emit_floats,
+        work=reduce_work,
+    ),
+    Kernel(
+        "pl_reduce_int",
+        "portable/reduce_int.h",
+        Reduce,
+        first_is((*INTEGERS, DType.BOOL)),
+        _emit_integers,
+        work=reduce_work,
     ),
 )

@@ -6,8 +6,8 @@ import numpy as np
 
 from ...ir.ops.resize_bilinear import ResizeBilinear
 from ...ir.resize import Samples
-from ...ir.types import DType
-from ...passes.planner.kernel import Call, Const, Kernel, Pointer, Struct, Tensors
+from ...ir.types import DType, Tensor
+from ...passes.planner.kernel import Call, Const, Kernel, Pointer, RowLoop, Struct, Tensors
 
 
 def _tables(axis: str, samples: Samples, floating: bool) -> tuple[Const, Const]:
@@ -26,8 +26,7 @@ def _emit(op: ResizeBilinear, tensors: Tensors) -> tuple[Call, ...]:
     rows, row_fraction = _tables("rows", row_samples, floating)
     columns, column_fraction = _tables("columns", column_samples, floating)
     fields = (
-        ("in_w", x.shape[2]),
-        ("out_h", y.shape[1]),
+        *((("out_h", y.shape[1]),) if floating else ()),
         ("out_w", y.shape[2]),
         ("channels", x.shape[3]),
         ("rows", rows),
@@ -37,12 +36,19 @@ def _emit(op: ResizeBilinear, tensors: Tensors) -> tuple[Call, ...]:
     )
     function = f"pl_resize_bilinear_{x.dtype.suffix}"
     pointers = (Pointer("x", op.x, x.dtype.ctype), Pointer("y", op.y, x.dtype.ctype, writable=True))
-    return (Call(function, pointers, ("x", "y", "&p"), Struct(f"{function}_params", fields)),)
+    struct = Struct(f"{function}_params", fields)
+    return (Call(function, pointers, ("rows", "y", "oy", "&p"), struct, sampled_rows(x, y, 2)),)
+
+
+def sampled_rows(x: Tensor, y: Tensor, taps: int) -> RowLoop:
+    """Row pointers from the row of x that the parameter block names for each row of y."""
+    pitch, out_pitch = (t.shape[2] * t.shape[3] for t in (x, y))
+    return RowLoop(x.shape[1], pitch, taps, 1, 1, 0, y.shape[1], out_pitch, None, first="p.rows[oy]")
 
 
 def _work(op: ResizeBilinear, tensors: Tensors) -> dict[str, int]:
     _, rows, width, channels = tensors[op.y].shape
-    return {"calls": 1, "rows": rows, "pixels": rows * width, "outputs": rows * width * channels}
+    return {"rows": rows, "pixels": rows * width, "outputs": rows * width * channels}
 
 
 def _kernel(dtype: DType) -> Kernel:

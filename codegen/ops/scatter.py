@@ -7,6 +7,7 @@ from typing import Any
 
 from ...ir import Op
 from ...passes.planner.kernel import Call, Field, Kernel, Struct, Tensors
+from .float_work import indexed_work
 from .movement import Part, part_call
 from .typed import anything, bytes_of, type_of, updated_in_place
 
@@ -29,4 +30,4 @@ def scatter_kernel(op: type[Op], function: str, fields: Fields) -> Kernel:
         return copy, Call(function, pointers, ("indices", "updates", "y", *kinds, "&p"), block)
 
     header = f"portable/{function.removeprefix('pl_')}.h"
-    return Kernel(function, header, op, anything, emit, aliases=updated_in_place)
+    return Kernel(function, header, op, anything, emit, aliases=updated_in_place, work=indexed_work)

@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 
 from ...ir import DType, Op, Tensor
-from ...passes.planner.kernel import Alias, Call, Const, Field, Kernel, Pointer, Struct, Tensors
-from .elementwise import broadcast_fields, in_place, unsplit
+from ...passes.planner.kernel import (
+    Alias,
+    Call,
+    Const,
+    Field,
+    Kernel,
+    Pointer,
+    Struct,
+    Tensors,
+    plain_work,
+)
+from .elementwise import Work, broadcast_fields, in_place, unsplit
 
 
 def type_of(t: Tensor) -> str:
@@ -73,6 +83,7 @@ def typed_binary(
     accepts: Callable[[Any, Tensors], bool],
     arguments: Callable[[Any, Tensors], tuple[str, ...]],
     ctype: str = "uint8_t",
+    work: Work = plain_work,
 ) -> Kernel:
     """Kernel `function(a, b, y, arguments..., &p)` with broadcasting, p as typed.h has it."""
 
@@ -87,7 +98,7 @@ def typed_binary(
         return (Call(function, pointers, ("a", "b", "y", *arguments(instance, tensors), "&p"), block),)
 
     header = f"portable/{function.removeprefix('pl_')}.h"
-    return Kernel(function, header, op, accepts, emit, aliases=in_place("a", "b"))
+    return Kernel(function, header, op, accepts, emit, aliases=in_place("a", "b"), work=work)
 
 
 def first_is(dtypes: Sequence[DType], field: str = "x") -> Callable[[Any, Tensors], bool]:

@@ -8,6 +8,7 @@ from ...ir.plain import INTEGERS
 from ...ir.unary_functions import INTEGER, TESTS
 from ...passes.planner.kernel import Call, Kernel, Pointer, Tensors
 from .elementwise import in_place, unary_kernel
+from .float_work import unary_work
 from .typed import bytes_of, type_of
 
 
@@ -42,7 +43,15 @@ def _emit_tests(op: Unary, tensors: Tensors) -> tuple[Call, ...]:
 _IN_PLACE = in_place("x")
 
 KERNELS = (
-    unary_kernel(Unary, "pl_unary_f32", (DType.FLOAT32,) * 2, args=_real_arguments),
-    Kernel("pl_unary_int", "portable/unary_int.h", Unary, _integers, _emit_integers, aliases=_IN_PLACE),
+    unary_kernel(Unary, "pl_unary_f32", (DType.FLOAT32,) * 2, args=_real_arguments, work=unary_work),
+    Kernel(
+        "pl_unary_int",
+        "portable/unary_int.h",
+        Unary,
+        _integers,
+        _emit_integers,
+        aliases=_IN_PLACE,
+        work=unary_work,
+    ),
     Kernel("pl_classify_f32", "portable/classify_f32.h", Unary, _tests, _emit_tests, aliases=_IN_PLACE),
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from ...ir.ops.partial_sums import PartialSums
 from ...ir.weighted import WeightedOp
 from ...ir.window import Window
 from ...passes.planner.kernel import Tensors
 
 
-def pointwise_work(op: WeightedOp, tensors: Tensors) -> dict[str, int]:
+def pointwise_work(op: WeightedOp | PartialSums, tensors: Tensors) -> dict[str, int]:
     """Dot products over pixels, of four output channels at once and of the rest singly."""
     weights = tensors[op.weights]
     count, depth = weights.shape[0], weights.shape[-1]
@@ -32,7 +33,7 @@ def _window(op: Any) -> Window:
     return op.window if hasattr(op, "window") else Window((1, 1))
 
 
-def conv_work(op: WeightedOp, tensors: Tensors) -> dict[str, int]:
+def conv_work(op: WeightedOp | PartialSums, tensors: Tensors) -> dict[str, int]:
     """Windows as runs of adjacent elements: a row of taps, or every tap where there are gaps."""
     x, y, weights = tensors[op.x], tensors[op.y], tensors[op.weights]
     if not hasattr(op, "window"):
@@ -166,7 +167,7 @@ def transpose_conv_work(op: Any, tensors: Tensors) -> dict[str, int]:
     fours, ones = divmod(y.shape[3], 4)
     taps = meets[0] * meets[1]
     return {
-        "calls": 1,
+        "rows": y.shape[1],
         "pixels": y.shape[1] * y.shape[2],
         "outputs": y.elements,
         "blocks": y.shape[1] * y.shape[2] * (fours + ones),

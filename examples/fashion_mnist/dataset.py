@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,3 +29,27 @@ def _idx(path: Path, header_bytes: int) -> np.ndarray:
     """The bytes of an idx file behind its header."""
     with gzip.open(path, "rb") as file:
         return np.frombuffer(file.read(), np.uint8, offset=header_bytes)
+
+
+def main() -> int:
+    """Write `calibration.npy`, and `test.npy` with its `labels.npy`, into a folder."""
+    parser = argparse.ArgumentParser(description="A part of Fashion-MNIST as .npy files.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--calibration", type=int, default=100, help="training images")
+    parser.add_argument("--test", type=int, default=200, help="test images")
+    arguments = parser.parse_args()
+    if not available():
+        print("Fashion-MNIST is missing: apt-get install dataset-fashion-mnist", file=sys.stderr)
+        return 2
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    train, _ = load("train")
+    chosen = np.random.default_rng(0).choice(len(train), arguments.calibration, replace=False)
+    images, labels = load("t10k")
+    np.save(arguments.folder / "calibration.npy", train[chosen])
+    np.save(arguments.folder / "test.npy", images[: arguments.test])
+    np.save(arguments.folder / "labels.npy", labels[: arguments.test])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

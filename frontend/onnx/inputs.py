@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import onnx
 
-from ...errors import UserError
+from ...errors import UnknownInput, UserError
 from ...ir import Tensor
 from ..tflite.naming import printable
 from ..tflite.tensors import Unsupported, size_problem
@@ -17,8 +17,9 @@ from .tensors import dtype_for, numpy_type
 def check_wanted(source: str, names: tuple[str, ...], wanted: Mapping[str, tuple[int, ...]]) -> None:
     """Raise UserError when a shape is given for what is no input."""
     if unknown := [n for n in wanted if n not in names]:
-        raise UserError(
+        raise UnknownInput(
             f"{source}: no input is called {printable(unknown[0])!r}",
+            unknown[0],
             accepted=", ".join(names),
             hint="write --input-shape NAME=1,3,32,32 with one of these names",
         )

@@ -80,9 +80,6 @@ def _pow(op: NodeImport) -> None:
 
 
 def _mod(op: NodeImport) -> None:
-    floats = op.dtype() is DType.FLOAT32
-    if floats and not op.integer("fmod", 0):
-        raise Unsupported("a remainder of floats has fmod 1", "fmod 0")
     emit_binary(op, "fmod" if op.integer("fmod", 0) else "mod", op.x(0), op.x(1), op.y())
 
 

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from ...ir import DType, Op
+from ...ir.movement import MAX_DIMENSIONS
 from ...ir.ops.cast import Cast
 from ...ir.ops.concat import Concat
 from ...ir.ops.expand import Expand
@@ -111,7 +112,18 @@ def _expand(op: NodeImport) -> None:
 
 
 def _tile(op: NodeImport) -> None:
-    op.emit(Tile(op.name(), op.x(), op.y(), op.ints(1, "repeats")))
+    shape, repeats = op.shape(), op.ints(1, "repeats")
+    if sum(n > 1 for n in (*shape, *repeats)) <= MAX_DIMENSIONS or len(repeats) != len(shape):
+        op.emit(Tile(op.name(), op.x(), op.y(), repeats))
+        return
+    x = op.x()
+    for axis, times in enumerate(repeats):  # one dimension after the other, between what is before and behind
+        if times > 1:
+            x = emit_reshape(op, x, "lanes", (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])))
+            y = op.temporary("repeated", like=x)
+            op.emit(Tile(op.name(), x, y, (1, times, 1)))
+            shape, x = (*shape[:axis], shape[axis] * times, *shape[axis + 1 :]), y
+    op.emit(Reshape(op.name(), x, op.y(), shape))
 
 
 def _pairs(op: NodeImport, rank: int) -> list[tuple[int, int]]:

@@ -193,7 +193,7 @@ def with_scales(builder: GraphBuilder, tensors: dict[str, Tensor]) -> dict[str, 
 # --- QLinear operators ----------------------------------------------------------------------------
 
 
-class _Group:
+class Group:
     """The nodes a QLinear operator stands for, and the names between them."""
 
     def __init__(self, op: NodeImport) -> None:
@@ -252,7 +252,7 @@ def _qlinear(kind: str, operands: int, *attributes: str) -> Converter:
     def convert(op: NodeImport) -> None:
         if op.integer("channels_last", 0):
             raise Unsupported("quantized poolings are channels-first", "channels_last")
-        group = _Group(op)
+        group = Group(op)
         values = [group.real(3 * i, 3 * i + 1, 3 * i + 2) for i in range(operands)]
         y = group.add(kind, values, **group.attributes(*attributes))
         group.finish(y, 3 * operands, 3 * operands + 1)
@@ -260,7 +260,7 @@ def _qlinear(kind: str, operands: int, *attributes: str) -> Converter:
     return convert
 
 
-def _bias(group: _Group, position: int, x_scale: int, w_scale: int) -> str:
+def _bias(group: Group, position: int, x_scale: int, w_scale: int) -> str:
     """Name of a float bias: int32 accumulator steps times the product of the scales."""
     op = group.op
     data = op.constant(position, "biases")
@@ -275,7 +275,7 @@ def _bias(group: _Group, position: int, x_scale: int, w_scale: int) -> str:
 
 
 def _qlinear_conv(op: NodeImport) -> None:
-    group = _Group(op)
+    group = Group(op)
     values = [group.real(0, 1, 2), group.real(3, 4, 5, 0)]
     if op.has(8):
         values.append(_bias(group, 8, 1, 4))
@@ -284,7 +284,7 @@ def _qlinear_conv(op: NodeImport) -> None:
 
 
 def _qlinear_matmul(op: NodeImport) -> None:
-    group = _Group(op)
+    group = Group(op)
     y = group.add("MatMul", [group.real(0, 1, 2), group.real(3, 4, 5, 1)])
     group.finish(y, 6, 7)
 
@@ -292,7 +292,7 @@ def _qlinear_matmul(op: NodeImport) -> None:
 def _qgemm(op: NodeImport) -> None:
     if not op.has(7) or op.number("alpha", 1.0) != 1.0:
         raise Unsupported("QGemm has alpha 1 and a quantized output", f"alpha {op.number('alpha', 1.0):g}")
-    group = _Group(op)
+    group = Group(op)
     axis = 0 if op.integer("transB", 0) else 1
     values = [group.real(0, 1, 2), group.real(3, 4, 5, axis)]
     if op.has(6):
@@ -303,7 +303,7 @@ def _qgemm(op: NodeImport) -> None:
 
 def _qlinear_concat(op: NodeImport) -> None:
     """Scale and zero point of the output come first, then a triple per operand."""
-    group = _Group(op)
+    group = Group(op)
     values = [group.real(i, i + 1, i + 2) for i in range(2, op.count() - 2, 3)]
     group.finish(group.add("Concat", values, **group.attributes("axis")), 0, 1)
 
@@ -318,7 +318,7 @@ def on_real_values(convert: Converter) -> Converter:
             return
         for what, data in (("scale", np.float32(x.quant.s)), ("zero", np.uint8(x.quant.z))):
             op.scope.values[f"{op.base}\n{what}"] = Value(f"{op.base}.{what}", np.asarray(data))
-        group = _Group(op)
+        group = Group(op)
         quant = [f"{op.base}\nscale", f"{op.base}\nzero"]
         real = group.add("DequantizeLinear", [op.node.input[0], *quant])
         result = group.copy(real)
@@ -351,9 +351,7 @@ _MICROSOFT: dict[str, Callable[[NodeImport], None]] = {
 }
 
 _DYNAMIC = (
-    "ConvInteger",
     "DynamicQuantizeLinear",
-    "MatMulInteger",
     "com.microsoft::DynamicQuantizeLSTM",
     "com.microsoft::DynamicQuantizeMatMul",
     "com.microsoft::MatMulIntegerToFloat",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    integer_products,
     ops_control,
     ops_elementwise,
     ops_movement,
@@ -18,6 +19,7 @@ from .builder import Converters
 from .folding import FOLDERS
 
 _CONVERTERS = {
+    **integer_products.CONVERTERS,
     **ops_control.CONVERTERS,
     **ops_elementwise.CONVERTERS,
     **ops_movement.CONVERTERS,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...errors import UnsupportedModel, UserError
+from ...errors import UnknownInput, UnsupportedModel, UserError
 from ...ir import Graph, Tensor, verify
-from . import ops_elementwise, ops_shape, ops_state, ops_window
+from . import ops_custom, ops_elementwise, ops_shape, ops_state, ops_window
 from .builder import Converter, GraphBuilder, Variables
 from .model import RawModel, parse_model
 from .naming import graph_name, printable, tensor_names
@@ -17,6 +17,7 @@ from .tensors import Unsupported, dtype_of, input_shape, quant_of
 __all__ = ["IDENTIFIER", "import_tflite", "value_names"]
 
 CONVERTERS: Mapping[int, Converter] = {
+    **ops_custom.CONVERTERS,
     **ops_elementwise.CONVERTERS,
     **ops_shape.CONVERTERS,
     **ops_state.CONVERTERS,
@@ -57,8 +58,9 @@ def _inputs(model: RawModel, builder: GraphBuilder, wanted: Mapping[str, tuple[i
     """Define the graph's inputs; notes whether a shape differs from the file's."""
     names = tuple(builder.names[i] for i in builder.graph.inputs)
     if unknown := [n for n in wanted if n not in names]:
-        raise UserError(
+        raise UnknownInput(
             f"{model.source}: no input is called {printable(unknown[0])!r}",
+            unknown[0],
             accepted=", ".join(names),
             hint="write --input-shape NAME=1,49,10,1 with one of these names",
         )

@@ -63,6 +63,7 @@ class RawOp:
     outputs: tuple[int, ...]
     options_type: int
     options: Any
+    custom_options: bytes = b""
 
     @property
     def code_name(self) -> str:
@@ -181,7 +182,9 @@ class _Parser:
         inputs, outputs = _ints(op.InputsAsNumpy()), _ints(op.OutputsAsNumpy())
         self.in_range(inputs, -1, count, f"operator {index}")
         self.in_range(outputs, 0, count, f"operator {index}")
-        return RawOp(code, custom, inputs, outputs, op.BuiltinOptionsType(), op.BuiltinOptions())
+        view = op.CustomOptionsAsNumpy()
+        own = b"" if isinstance(view, int) else view.tobytes()
+        return RawOp(code, custom, inputs, outputs, op.BuiltinOptionsType(), op.BuiltinOptions(), own)
 
     def tensor(self, t: Any, buffers: list[np.ndarray | None], what: str) -> RawTensor:
         if t.Buffer() >= max(len(buffers), 1):

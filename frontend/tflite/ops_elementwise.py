@@ -9,6 +9,7 @@ import tflite
 
 from ...ir import Activation, DType
 from ...ir.ops.add import Add
+from ...ir.ops.binary import Binary
 from ...ir.ops.cast import Cast
 from ...ir.ops.dequantize import Dequantize
 from ...ir.ops.hard_swish import HardSwish
@@ -32,6 +33,9 @@ def _arithmetic(kind: type[Add] | type[Sub] | type[Mul], options: str) -> Conver
     def convert(op: OpImport) -> None:
         op.count((2, 2))
         activation = op.activation(op.options(options))
+        if activation is Activation.NONE and op.tensor(op.x(0)).dtype is DType.INT32:
+            op.emit(Binary(op.name(), op.x(0), op.x(1), op.y(), kind.kind()))
+            return
         op.emit(kind(op.name(), op.x(0), op.x(1), op.y(), activation))
 
     return convert

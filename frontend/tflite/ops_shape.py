@@ -8,6 +8,7 @@ import tflite
 
 from ...ir import Activation
 from ...ir.ops.concat import Concat
+from ...ir.ops.gather import Gather
 from ...ir.ops.pad import Pad
 from ...ir.ops.reshape import Reshape
 from ...ir.ops.resize_bilinear import ResizeBilinear
@@ -113,6 +114,21 @@ def _pack(op: OpImport) -> None:
     op.emit(Concat(op.name(), tuple(parts), op.y(), axis))
 
 
+def _unpack(op: OpImport) -> None:
+    """A split into parts of size 1, whose dimension then goes."""
+    parts = len(op.raw.outputs)
+    op.count((1, 1), max(parts, 1))
+    shape, options = op.shape(), op.options("UnpackOptions")
+    axis = axis_of(options.Axis(), len(shape))
+    if shape[axis] != parts:
+        raise Unsupported("an unpack has one output per index", f"{shape[axis]} indices, {parts} outputs")
+    size = (*shape[:axis], 1, *shape[axis + 1 :])
+    names = tuple(op.temporary("part", op.x(), size) for _ in range(parts))
+    op.emit(Split(op.name(), op.x(), names, axis, (1,) * parts))
+    for i, part in enumerate(names):
+        op.emit(Reshape(op.name(), part, op.y(i), (*shape[:axis], *shape[axis + 1 :])))
+
+
 def _ys(op: OpImport) -> tuple[str, ...]:
     return tuple(op.y(i) for i in range(len(op.raw.outputs)))
 
@@ -177,10 +193,20 @@ def _resize(kind: type[ResizeNearest] | type[ResizeBilinear], options: str) -> C
     return convert
 
 
+def _gather(op: OpImport) -> None:
+    op.count((2, 2))
+    options = op.options("GatherOptions")
+    if options.BatchDims():
+        raise Unsupported("gather has no batch dimensions", str(options.BatchDims()))
+    axis = axis_of(options.Axis(), len(op.shape()))
+    op.emit(Gather(op.name(), op.x(0), op.x(1), op.y(), axis))
+
+
 _CODE = tflite.BuiltinOperator
 CONVERTERS: dict[int, Converter] = {
     _CODE.CONCATENATION: _concat,
     _CODE.EXPAND_DIMS: _expand_dims,
+    _CODE.GATHER: _gather,
     _CODE.PACK: _pack,
     _CODE.PAD: _pad,
     _CODE.PADV2: _padv2,
@@ -193,4 +219,5 @@ CONVERTERS: dict[int, Converter] = {
     _CODE.SQUEEZE: _squeeze,
     _CODE.STRIDED_SLICE: _strided_slice,
     _CODE.TRANSPOSE: _transpose,
+    _CODE.UNPACK: _unpack,
 }

@@ -33,6 +33,7 @@ _OPTION_SLOTS: Mapping[str, Mapping[int, Slot]] = {
     "Conv2DOptions": _scalars("1441441"),
     "DepthwiseConv2DOptions": _scalars("1444144"),
     "FullyConnectedOptions": _scalars("11111"),
+    "GatherOptions": _scalars("44"),
     "LeakyReluOptions": _scalars("4"),
     "MulOptions": _scalars("1"),
     "PackOptions": _scalars("44"),
@@ -69,7 +70,9 @@ TENSOR = Table(
         6: Table("SparsityParameters"), 7: Vector(4), 8: _BYTE,
     },
 )  # fmt: skip
-OPERATOR = Table("Operator", {0: _INT, 1: Vector(4), 2: Vector(4), 3: _BYTE, 4: Union(3, OPTIONS)})
+OPERATOR = Table(
+    "Operator", {0: _INT, 1: Vector(4), 2: Vector(4), 3: _BYTE, 4: Union(3, OPTIONS), 5: Vector(1)}
+)
 OPERATOR_CODE = Table("OperatorCode", {0: _BYTE, 1: Text(), 2: _INT, 3: _INT})
 SUBGRAPH = Table("SubGraph", {0: Tables(TENSOR), 1: Vector(4), 2: Vector(4), 3: Tables(OPERATOR), 4: Text()})
 BUFFER = Table("Buffer", {0: Vector(1), 1: _LONG, 2: _LONG})

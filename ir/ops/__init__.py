@@ -14,6 +14,7 @@ from .cumsum import CumSum
 from .depthwise_conv2d import DepthwiseConv2D
 from .dequantize import Dequantize
 from .expand import Expand
+from .finish_sums import FinishSums
 from .fully_connected import FullyConnected
 from .gather import Gather
 from .gather_elements import GatherElements
@@ -35,6 +36,7 @@ from .minimum import Minimum
 from .mul import Mul
 from .one_hot import OneHot
 from .pad import Pad
+from .partial_sums import PartialSums
 from .prelu import PRelu
 from .quantize import Quantize
 from .read_state import ReadState
@@ -73,6 +75,7 @@ OPS: tuple[type[Op], ...] = (
     DepthwiseConv2D,
     Dequantize,
     Expand,
+    FinishSums,
     FullyConnected,
     Gather,
     GatherElements,
@@ -94,6 +97,7 @@ OPS: tuple[type[Op], ...] = (
     Mul,
     OneHot,
     Pad,
+    PartialSums,
     PRelu,
     Quantize,
     ReadState,

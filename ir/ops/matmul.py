@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from ..cases import Draw, draw_data, draw_quant, one_op_graph
 from ..elementwise import BROADCAST_DIMS, broadcast_shape, quant_problems, reach, saturate
 from ..fixed_point import quantize_multiplier, requantize_double
+from ..float_requant import FloatRequant, float_requant, rounding_problems
 from ..graph import Graph
-from ..op import Arrays, Op, Problem, Tensors
+from ..op import Activation, Arrays, Op, Problem, Tensors
+from ..rounding import Rounding
 from ..types import DType, Quant, Tensor
 
 DTYPES = (DType.INT8, DType.FLOAT32)
@@ -25,7 +27,8 @@ class MatMul(Op):
     a   [..., M, K], with transpose_a [..., K, M]; int8 or float32, constant or computed
     b   [..., K, N], with transpose_b [..., N, K]; of a's type
     y   [..., M, N]. int8: the exact int32 sum of products of centred values is requantized by
-        float32(a.scale * b.scale) / y.scale as TFLite's BATCH_MATMUL does
+        float32(a.scale * b.scale) / y.scale as TFLite's BATCH_MATMUL does; under an ONNX rounding that
+        quotient is a float32, as QLinearMatMul has it
 
     A product with a constant right matrix is a fully_connected, which has faster kernels.
     """
@@ -35,6 +38,7 @@ class MatMul(Op):
     y: str
     transpose_a: bool = False
     transpose_b: bool = False
+    rounding: Rounding = field(default=Rounding.TFLITE_DOUBLE, kw_only=True)
 
     INPUTS: ClassVar[tuple[str, ...]] = ("a", "b")
 
@@ -53,6 +57,7 @@ class MatMul(Op):
             yield Problem("operands and output must all be int8 or all float32", found)
             return
         problems = list(quant_problems(tensors, (self.a, self.b, self.y)))
+        problems += rounding_problems(self.rounding, a)
         yield from problems
         if not problems and a.dtype is not DType.FLOAT32:
             yield from self._accumulator_problems(tensors)
@@ -60,7 +65,8 @@ class MatMul(Op):
     def _accumulator_problems(self, tensors: Tensors) -> Iterable[Problem]:
         depth = self.matrix(tensors[self.a], self.transpose_a)[1]
         bound = reach(tensors[self.a]) * reach(tensors[self.b]) * depth
-        if bound << max(self.requant(tensors)[1], 0) >= 1 << 30:
+        shift = 0 if self.rounding.onnx else max(self.requant(tensors)[1], 0)
+        if bound << shift >= 1 << 30:
             yield Problem("accumulators must stay below 2^30", f"up to {bound}, scale {self.real(tensors):g}")
 
     @staticmethod
@@ -84,6 +90,13 @@ class MatMul(Op):
         """Multiplier and shift for `real`."""
         return quantize_multiplier(self.real(tensors))
 
+    def float_requant(self, tensors: Tensors) -> FloatRequant:
+        """From a sum to the output under an ONNX rounding."""
+        a, b, y = (tensors[n].quant for n in (self.a, self.b, self.y))
+        assert a and b and y
+        factor = np.float32(a.s) * np.float32(b.s) / np.float32(y.s)
+        return float_requant(np.array([factor]), tensors[self.y], Activation.NONE)
+
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         # float64 holds int8 sums exactly and is nearer to any order of float32 additions than another one.
         a, b = (
@@ -95,6 +108,8 @@ class MatMul(Op):
         y = np.asarray(a @ b)
         if tensors[self.a].dtype is DType.FLOAT32:
             return (y.astype(np.float32),)
+        if self.rounding.onnx:
+            return (self.float_requant(tensors).apply(y.astype(np.int64)),)
         target = tensors[self.y]
         scaled = requantize_double(y.astype(np.int64), *self.requant(tensors))
         return (saturate(scaled + target.zero_point, target),)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cases import Draw, one_op_graph
+from ..cases import Draw, draw_quant, one_op_graph
 from ..elementwise import draw_shape
 from ..graph import Graph
 from ..op import Arrays, Op, Problem, Tensors
-from ..plain import INTEGERS, type_problems, wrapped
+from ..plain import INTEGERS, alike_problems, type_problems, wrapped
 from ..types import DType, Tensor
 
 Function = Callable[[np.ndarray, tuple[int, ...], bool], np.ndarray]
@@ -40,7 +40,9 @@ INTEGER: dict[str, Function] = {
     name: FLOAT[name] for name in ("l1", "max", "min", "prod", "sum", "sum_square")
 }
 LOGIC = ("max", "min")
-"""Functions of booleans: any and all."""
+"""Functions of booleans, any and all; and those of quantized integers, which keep their quantization."""
+
+QUANTIZED = (DType.INT8, DType.INT16)
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Reduce(Op):
     """y = function of the elements of x along `axes` (ascending), which keep_dims leaves in the shape as 1.
 
     function  one of FLOAT (float32), INTEGER (plain integers, summed in 64 bits and wrapped to x's type),
-              LOGIC (bool); the mean is an operator of its own
-    y         has x's type
+              LOGIC (bool; quantized int8 and int16); the mean is an operator of its own
+    y         has x's type and quantization
     """
 
     x: str
@@ -65,6 +67,9 @@ class Reduce(Op):
             return
         if not self.axes or list(self.axes) != sorted({a for a in self.axes if 0 <= a < len(x.shape)}):
             yield Problem("axes must be ascending dimensions of the input", f"{self.axes} of {list(x.shape)}")
+        if x.quant is not None and x.dtype in QUANTIZED and self.function in LOGIC:
+            yield from alike_problems(tensors, (self.x, self.y))
+            return
         yield from type_problems(tensors, self.x, operand_types(self.function))
         if y.dtype is not x.dtype or y.quant is not None:
             yield Problem("the output must have the input's type", f"{x.dtype.value} to {y.dtype.value}")
@@ -90,7 +95,9 @@ class Reduce(Op):
         shape = draw_shape(draw, high=7)
         axes = tuple(i for i in range(len(shape)) if draw.choice([True, False])) or (len(shape) - 1,)
         op = cls("reduce", "x", "y", function, axes, draw.choice([True, False]))
-        return one_op_graph(op, [Tensor("x", shape, dtype), Tensor("y", (), dtype)])
+        quantized = function in LOGIC and dtype in QUANTIZED and draw.choice([True, False])
+        quant = draw_quant(draw, dtype) if quantized else None
+        return one_op_graph(op, [Tensor("x", shape, dtype, quant), Tensor("y", (), dtype, quant)])
 
 
 def operand_types(function: str) -> tuple[DType, ...]:

@@ -61,10 +61,14 @@ class ResizeBilinear(Op):
 
     def samples(self, tensors: Tensors) -> tuple[Samples, Samples]:
         """Neighbours and weights of the output rows and columns."""
-        x = tensors[self.x]
-        sample = linear_samples_float if x.dtype is DType.FLOAT32 else linear_samples_integer
-        height, width = x.shape[1:3]
-        return sample(height, self.size[0], self.sampling), sample(width, self.size[1], self.sampling)
+        height, width = tensors[self.x].shape[1:3]
+        return self.positions(tensors, height, self.size[0]), self.positions(tensors, width, self.size[1])
+
+    def positions(self, tensors: Tensors, size_in: int, size_out: int) -> Samples:
+        """Neighbours and weights along an axis of these sizes."""
+        floating = tensors[self.x].dtype is DType.FLOAT32
+        sample = linear_samples_float if floating else linear_samples_integer
+        return sample(size_in, size_out, self.sampling)
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         x = inputs[0]

@@ -41,8 +41,11 @@ class ResizeNearest(Op):
     def indices(self, tensors: Tensors) -> tuple[np.ndarray, np.ndarray]:
         """Input row of every output row and input column of every output column, int32."""
         _, height, width, _ = tensors[self.x].shape
-        rows = nearest_indices(height, self.size[0], self.sampling)
-        return rows, nearest_indices(width, self.size[1], self.sampling)
+        return self.positions(height, self.size[0]), self.positions(width, self.size[1])
+
+    def positions(self, size_in: int, size_out: int) -> np.ndarray:
+        """Input index of every output index along an axis of these sizes."""
+        return nearest_indices(size_in, size_out, self.sampling)
 
     def reference(self, tensors: Tensors, *inputs: np.ndarray) -> Arrays:
         rows, columns = self.indices(tensors)

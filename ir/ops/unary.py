@@ -28,7 +28,8 @@ class Unary(Op):
                  abs, bitwise_not, neg, sign (wrapping); bool: not
     alpha, beta  parameters of clip (lowest, highest; the highest wins), celu and elu and swish and
                  thresholded_relu (alpha), hard_sigmoid (clamp of alpha x + beta to [0, 1]), isinf (not 0:
-                 find negative, positive infinities), selu (alpha, factor), shrink (threshold, bias)
+                 find negative, positive infinities), pow (exponent), selu (alpha, factor), shrink
+                 (threshold, bias)
 
     round goes to the even integer from halves. A FLOAT function of quantized int8 or uint8 is that of the
     real value in float32, divided by y's scale and rounded to the nearest, halves to even, as ONNX's

@@ -77,8 +77,7 @@ class _Memory:
 
     def view(self, place: Place, size: int) -> np.ndarray:
         """The identities at a place, writable."""
-        key = (place.region, place.owner if place.region == "input" else "")
-        return self.regions[key][place.offset : place.offset + size]
+        return self.regions[_buffer(place)][place.offset : place.offset + size]
 
 
 class _Replay:
@@ -100,7 +99,11 @@ class _Replay:
             raise PlanError(f"arena of {plan.arena_bytes} B, state of {plan.state_bytes} B")
         if problem := stage_problem(graph, plan.stages):
             raise PlanError(problem)
-        regions["arena", ""] = np.full(plan.arena_bytes, UNWRITTEN, np.int64)
+        arenas = plan.arenas or {"": plan.arena_bytes}
+        if min(arenas.values()) < 0 or sum(arenas.values()) != plan.arena_bytes:
+            raise PlanError(f"arenas of {dict(arenas)} B are not {plan.arena_bytes} B together")
+        for name, size in arenas.items():
+            regions["arena", name] = np.full(size, UNWRITTEN, np.int64)
         regions["state", ""] = np.full(plan.state_bytes, UNWRITTEN, np.int64)
         for x in graph.inputs:
             self.bytes_of[x] = self._fresh(x)
@@ -153,7 +156,7 @@ class _Replay:
     def _check_place(self, what: str, place: Place, size: int, align: int) -> None:
         if place.region == "const":
             return
-        key = (place.region, place.owner if place.region == "input" else "")
+        key = _buffer(place)
         limit = self.memory.regions[key].size if key in self.memory.regions else -1
         if place.offset < 0 or place.offset + size > limit:
             raise PlanError(
@@ -372,8 +375,13 @@ def _state_of(op: Op) -> str | None:
     return op.state if isinstance(op, ReadState | WriteState) else None
 
 
+def _buffer(place: Place) -> tuple[str, str]:
+    """Which buffer a place is in: all states share one."""
+    return place.region, "" if place.region == "state" else place.owner
+
+
 def _overlap(a: Place, a_size: int, b: Place, b_size: int) -> bool:
     """Whether two places share a byte."""
-    if a.region != b.region or a.region == "const" or (a.region == "input" and a.owner != b.owner):
+    if _buffer(a) != _buffer(b) or a.region == "const":
         return False
     return a.offset < b.offset + b_size and b.offset < a.offset + a_size

@@ -89,6 +89,8 @@ class RowLoop:
                1 here, `taps` is (block - 1) * stride + the window's extent) and the argument "n" of the
                call is how many rows are left to compute, at most `block`; pointers only rows beyond
                those would need are `pad` or rows of the input
+    first      C expression of the first row of output row `oy`, where that is no multiple of the stride;
+               fields of the parameter block are `p.field`
     """
 
     height: int
@@ -101,6 +103,7 @@ class RowLoop:
     out_pitch: int
     pad: Fill | None
     block: int = 1
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Call:
     """One call of a kernel from a layer function.
 
     args    C expressions in order: names of pointers, numbers, "&p" for the struct, and, with a row
-            loop, "rows", "y" (the output pointer, which the loop advances) and "n" (rows of this call)
+            loop, "rows", "y" (the output pointer, which the loop advances), "oy" and "n" (rows of this call)
     copy    the call only moves bytes from pointer "x" to pointer "y"; it is dropped when the plan put
             both at the same place
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from .alias import Overlaps
@@ -67,12 +67,13 @@ def round_up(size: int, unit: int) -> int:
 def first_fit(overlaps: Overlaps, pinned: tuple[Group, ...], grouped: list[Group]) -> Packing:
     """Place free groups one by one at the lowest free offset, in several orders; the best result."""
     blocks, heaviest = overlaps.time.blocks, overlaps.heaviest_step
-    free = [_normal(g, blocks) for g in grouped]
-    gaps = _forbidden(free, blocks, overlaps.time.slides)
+    free = [normal(g, blocks) for g in grouped]
+    gaps = forbidden(free, blocks, overlaps.time.slides)
     height = [max(offset + blocks[name].size for name, offset in g.offsets.items()) for g in free]
     starts = [min(blocks[n].start for n in g.offsets) for g in free]
     span = [max(blocks[n].end for n in g.offsets) - start + 1 for g, start in zip(free, starts, strict=True)]
     at_peak = [any(blocks[n].start <= heaviest <= blocks[n].end for n in g.offsets) for g in free]
+    units = [group_unit(g, blocks) for g in free]
     rules: tuple[Callable[[int], tuple[int, ...]], ...] = (
         lambda i: (-height[i], -span[i], i),
         lambda i: (-at_peak[i], -height[i], i),
@@ -83,7 +84,7 @@ def first_fit(overlaps: Overlaps, pinned: tuple[Group, ...], grouped: list[Group
     )
     best: Packing | None = None
     for rule in rules:
-        placed = _place([_unit(g, blocks) for g in free], sorted(range(len(free)), key=rule), gaps)
+        placed = place_groups(units, sorted(range(len(free)), key=rule), gaps)
         size = max((placed[i] + height[i] for i in placed), default=0)
         size = round_up(size, overlaps.need.alignment)
         if best is None or size < best.size:
@@ -93,12 +94,12 @@ def first_fit(overlaps: Overlaps, pinned: tuple[Group, ...], grouped: list[Group
     return best
 
 
-def _unit(group: Group, blocks: dict[str, Block]) -> int:
+def group_unit(group: Group, blocks: dict[str, Block]) -> int:
     """Multiples of this may be added to a normal group's offsets."""
     return max(blocks[name].align for name in group.offsets)
 
 
-def _normal(group: Group, blocks: dict[str, Block]) -> Group:
+def normal(group: Group, blocks: dict[str, Block]) -> Group:
     """The group with its lowest block at the lowest offset >= 0 that aligns all."""
     low = min(group.offsets.values())
     strictest = max(group.offsets, key=lambda name: blocks[name].align)
@@ -110,7 +111,7 @@ Gap = tuple[int, int, int]
 """(group j, low, high): a group's offset minus that of j must not be strictly between low and high."""
 
 
-def _forbidden(
+def forbidden(
     free: list[Group], blocks: dict[str, Block], slides: Mapping[tuple[str, str], int]
 ) -> list[list[Gap]]:
     """Per group, the distances to others at which two of their blocks collide."""
@@ -132,11 +133,17 @@ def _forbidden(
     return gaps
 
 
-def _place(units: list[int], order: list[int], gaps: list[list[Gap]]) -> dict[int, int]:
-    """Offsets of groups, each the lowest that is free when its turn comes."""
+def place_groups(
+    units: list[int], order: list[int], gaps: list[list[Gap]], walls: Sequence[Sequence[tuple[int, int]]] = ()
+) -> dict[int, int]:
+    """Offsets of groups, each the lowest that is free when its turn comes.
+
+    walls   by group: (low, high) between which, strictly, its offset must not be
+    """
     placed: dict[int, int] = {}
     for i in order:
-        taken = sorted((placed[j] + low, placed[j] + high) for j, low, high in gaps[i] if j in placed)
+        taken = [(placed[j] + low, placed[j] + high) for j, low, high in gaps[i] if j in placed]
+        taken = sorted([*taken, *walls[i]] if walls else taken)
         offset = 0
         for low, high in taken:
             if low >= offset:

@@ -14,6 +14,9 @@ def to_data(plan: Plan) -> dict[str, Any]:
         "places": {name: _place(place) for name, place in plan.places.items()},
         "states": dict(plan.states),
         "arena_bytes": plan.arena_bytes,
+        "arenas": dict(plan.arenas),
+        "arenas_optimal": plan.arenas_optimal,
+        "channel_blocks": [list(b) for b in plan.channel_blocks],
         "state_bytes": plan.state_bytes,
         "bounds": [plan.lower_bound_bytes, plan.order_peak_bytes, plan.order_bound_bytes],
         "stages": [
@@ -47,6 +50,9 @@ def from_data(data: Any) -> Plan:
         order_peak_bytes=peak,
         order_bound_bytes=order_bound,
         stages=tuple(_read_stage(stage) for stage in data["stages"]),
+        arenas={str(name): int(size) for name, size in data["arenas"].items()},
+        arenas_optimal=bool(data["arenas_optimal"]),
+        channel_blocks=tuple((str(name), int(count)) for name, count in data["channel_blocks"]),
     )
 
 

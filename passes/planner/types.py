@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Place:
 
     region   "arena", "state", "input" (the caller's own buffer, never written) or "const"
     owner    the graph input whose buffer it is ("input"), the state in whose bytes it lies ("state"; the
-             offset still counts from the start of the state buffer); "" otherwise
+             offset still counts from the start of the state buffer), the memory that an arena is for
+             ("arena", where the plan names memories); "" otherwise
     """
 
     region: str
@@ -79,9 +80,14 @@ class Plan:
     steps              in execution order, each op of the graph once
     stages             runs of steps that are executed together, in order; other ops run whole
     places             of every value that is not constant
-    arena_bytes        size of the arena; lower_bound_bytes is proven: no placement under this order is
-                       smaller, whichever values share memory (those in the state buffer or in the
-                       caller's inputs stay there); `optimal` when the two are equal
+    arenas             bytes of the arena in each memory of the board, the fastest first; empty where there is
+                       one arena, wherever the program has its data. `arenas_optimal`: no placement under this
+                       order moves fewer bytes in the slower ones
+    arena_bytes        size of the arena, or of all together; lower_bound_bytes is proven: no placement under
+                       this order is smaller, whichever values share memory (those in the state buffer or in
+                       the caller's inputs stay there); `optimal` when the two are equal
+    channel_blocks     the plan is for the graph with these runs of ops, by the name of the last, computed in
+                       so many blocks of channels (`split_channels`)
     state_bytes        size of the state buffer; `states` gives each state's offset in it
     order_peak_bytes   peak of live bytes of this order as the order search counts them; no order has less
                        than order_bound_bytes; `order_optimal` when the two are equal
@@ -96,6 +102,9 @@ class Plan:
     order_peak_bytes: int = 0
     order_bound_bytes: int = 0
     stages: tuple[Stage, ...] = ()
+    arenas: Mapping[str, int] = field(default_factory=dict)
+    arenas_optimal: bool = False
+    channel_blocks: tuple[tuple[str, int], ...] = ()
 
     def stage_of(self, op: str) -> Stage | None:
         """The stage that an op belongs to."""

@@ -9,14 +9,15 @@ import numpy as np
 
 from ...ir import DType, Graph, Op, Quant, State, Tensor
 from ...ir.ops.dequantize import Dequantize
+from ...ir.ops.layer_normalization import BIAS_SHIFT, LayerNormalization
 from ...ir.ops.pad import Pad
 from ...ir.ops.prelu import PRelu
 from ...ir.ops.quantize import Quantize
 from ...ir.ops.read_state import ReadState
 from ...ir.ops.write_state import WriteState
 from ..rewrite import fresh_name
-from .kinds import Weighted, float_operands, is_float
-from .scheme import Scheme
+from .kinds import Weighted, alike, float_operands, is_float
+from .scheme import SMALLEST_SCALE, Scheme
 from .weights import LayerWeights
 
 _INTEGERS = (DType.INT8, DType.INT16)
@@ -69,6 +70,8 @@ class _Converter:
             data = self.graph[name].data
             if data is not None:
                 self.versions[key] = self.constant(name, data, dtype, quant)
+            elif quant is None and name in self.graph.inputs:
+                self.versions[key] = name
             else:
                 self.versions[key] = self.converted(name, dtype, quant)
         return self.versions[key]
@@ -110,14 +113,14 @@ class _Converter:
                 names[x] = self.operand(x, dtype, like)
         if isinstance(op, PRelu) and quantized:
             names[op.alpha] = self.alpha(op)
+        if isinstance(op, LayerNormalization) and quantized:
+            op = self.normalization(op)
         for y in op.outputs:
             names[y] = self.declare(y, dtype if is_float(self.graph, y) else self.graph[y].dtype)
         self.ops.append(_with_stored_padding(op.renamed(names), self.tensors))
 
     def _shares(self, op: Op, x: str) -> bool:
         """Whether the op needs `x` in its output's quantization, though `x` has one of its own."""
-        from .kinds import alike
-
         return (
             alike(op)
             and bool(op.outputs)
@@ -130,6 +133,25 @@ class _Converter:
         assert data is not None
         scale = float(np.float32(max(float(np.abs(data).max(initial=0.0)) / 127, 2.0**-20)))
         return self.constant(op.alpha, data, DType.INT8, Quant((scale,), (0,)))
+
+    def normalization(self, op: LayerNormalization) -> LayerNormalization:
+        """The op with its factors as int16 and its offsets as int32, where it has any."""
+        if op.scale is None and op.bias is None:
+            return op
+        shape = self.graph[op.x].shape[op.axis :]
+        data = self.graph[op.scale].data if op.scale is not None else np.ones(shape, np.float32)
+        assert data is not None
+        largest = float(np.abs(data).max(initial=0.0))
+        step = Quant((float(np.float32(max(largest, SMALLEST_SCALE) / 32767)),), (0,))
+        scale = self.fresh(f"{op.name}_scale_int16")
+        self.tensors[scale] = Tensor(scale, shape, DType.INT16, step, store(data, step, DType.INT16))
+        offsets = self.graph[op.bias].data if op.bias is not None else None
+        if offsets is None:
+            return replace(op, scale=scale)
+        fine = Quant((step.s / (1 << BIAS_SHIFT),), (0,))
+        bias = self.fresh(f"{op.name}_bias_int32")
+        self.tensors[bias] = Tensor(bias, shape, DType.INT32, fine, store(offsets, fine, DType.INT32))
+        return replace(op, scale=scale, bias=bias)
 
     def weighted(self, op: Weighted, dtype: DType) -> None:
         layer = self.weights[op.name]

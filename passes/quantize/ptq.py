@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,11 +13,12 @@ from ...ir import DType, Graph, check_rules, verify
 from .convert import to_integers
 from .data import Sample, check_finite_constants
 from .equalise import equalise
-from .kinds import Weighted, is_float
+from .forms import clip_masks, integer_forms, uneven_quotients
+from .kinds import Weighted, has_integer_form, is_float, why_float
 from .mean_pool import pools_to_means
 from .mixed import choose_int16
 from .observers import OBSERVERS, Distribution
-from .reconstruct import lockstep_samples, reconstruct
+from .reconstruct import fit_layer, lockstep_samples, reconstruct
 from .scheme import Scheme, make_scheme
 from .statistics import Extremes, Progress, collect_distributions, collect_extremes
 from .weights import LayerWeights
@@ -68,6 +69,7 @@ class IntegerModel:
 
     stored    integer value by float value
     int16_ops names of ops with int16 activations
+    float_ops why ops stay in float between conversions, by name
     notes     what a person should know, e.g. values that were always zero
     """
 
@@ -75,6 +77,7 @@ class IntegerModel:
     graph: Graph
     stored: Mapping[str, str]
     int16_ops: tuple[str, ...]
+    float_ops: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -86,26 +89,87 @@ def quantize_graph(
     Raises UserError for bad constants, values that become infinite, unknown names; UnsupportedModel where an
     integer op would break a rule.
     """
+    graph = integer_forms(graph)
     _check(graph, techniques)
     notes: list[str] = []
     if techniques.mean_pooling:
         graph = pools_to_means(graph)
     extremes = collect_extremes(graph, samples, progress)
+    graph = clip_masks(graph, extremes)
     if techniques.equalisation:
         even, even_extremes = equalise(graph, extremes)
         always = techniques.equalisation == "always"
-        if always or _is_better(even, even_extremes, graph, extremes, samples, techniques):
+        if even is not graph and (
+            always or _is_better(even, even_extremes, graph, extremes, samples, techniques)
+        ):
             graph, extremes = even, even_extremes
         else:
             notes.append("equalisation is left out: it does not clearly lower the noise of this network")
     distributions = collect_distributions(graph, samples, extremes, progress)
-    scheme = _scheme(graph, distributions, techniques)
+    scheme, reasons = _settle(graph, distributions, techniques, extremes)
     few = lockstep_samples(graph, samples, _LOCKSTEP_SAMPLES, _LOCKSTEP_BYTES)
     layers, _ = _reconstruct(graph, scheme, few, extremes, techniques, progress)
     integer, stored = to_integers(graph, scheme, layers)
     check_rules(verify(integer))
     int16_ops = tuple(n for n, t in scheme.precision.items() if t is DType.INT16)
-    return IntegerModel(graph, integer, stored, int16_ops, (*notes, *_notes(graph, scheme)))
+    floats = _float_ops(graph, scheme, reasons)
+    notes += [f"{graph.label(op)} stays in float: {floats[op.name]}" for op in graph.ops if op.name in floats]
+    return IntegerModel(graph, integer, stored, int16_ops, floats, (*notes, *_notes(graph, scheme)))
+
+
+def _settle(
+    graph: Graph,
+    distributions: Mapping[str, Distribution],
+    techniques: Techniques,
+    extremes: Mapping[str, Extremes],
+) -> tuple[Scheme, dict[str, str]]:
+    """The scheme, and why ops stay in float though they have an integer form, by name.
+
+    Some rules of integer ops depend on scales and weights: they are asked, with weights rounded to nearest,
+    and an op that breaks one is left in float.
+    """
+    reasons = uneven_quotients(graph, extremes)
+    while True:
+        scheme = _scheme(graph, distributions, techniques, reasons)
+        broken = _broken_ops(graph, scheme)
+        if not broken:
+            return scheme, reasons
+        reasons.update(broken)
+
+
+def _broken_ops(graph: Graph, scheme: Scheme) -> dict[str, str]:
+    """The first broken rule of every op of the integer graph that breaks one, by the op's name.
+
+    Conversions belong to the op that reads them. Raises UnsupportedModel where a float op breaks a rule.
+    """
+    layers = {}
+    for op in graph.ops:
+        if isinstance(op, Weighted) and scheme.precision[op.name] is not DType.FLOAT32:
+            still = np.zeros(graph[op.weights].shape[op.CHANNEL_AXIS], bool)
+            layers[op.name] = fit_layer(graph, scheme, op, None, still, False)
+    integer, _ = to_integers(graph, scheme, layers)
+    consumers, found = integer.consumers(), {}
+    for op in integer.ops:
+        problem = next(iter(op.rules(integer.tensors)), None)
+        if problem is None:
+            continue
+        owners = [op.name] if op.name in scheme.precision else [o.name for o in consumers[op.outputs[0]]]
+        ours = [n for n in owners if scheme.precision.get(n, DType.FLOAT32) is not DType.FLOAT32]
+        if not ours:
+            check_rules(integer)
+        found.update(dict.fromkeys(ours, f"{problem.rule} (found: {problem.found})"))
+    return found
+
+
+def _float_ops(graph: Graph, scheme: Scheme, reasons: Mapping[str, str]) -> dict[str, str]:
+    """Why ops that make floats are left in float, by name; those that only move floats are not named."""
+    found = {}
+    for op in graph.ops:
+        if scheme.precision[op.name] is DType.FLOAT32 and any(is_float(graph, n) for n in op.outputs):
+            why = reasons.get(op.name) or why_float(graph, op)
+            if why:
+                found[op.name] = why
+    return found
 
 
 def _reconstruct(
@@ -156,11 +220,7 @@ def _check(graph: Graph, techniques: Techniques) -> None:
         raise UserError(f"there is no observer {techniques.observer!r}", accepted=", ".join(OBSERVERS))
     if techniques.rounding not in ("nearest", "adaptive"):
         raise UserError(f"there is no rounding {techniques.rounding!r}", accepted="nearest, adaptive")
-    names = {op.name for op in graph.ops}
-    if techniques.int16_layers != "auto" and (
-        unknown := [n for n in techniques.int16_layers if n not in names]
-    ):
-        raise UserError(f"there is no layer {unknown[0]!r}", accepted=", ".join(sorted(names)))
+    _check_int16(graph, () if techniques.int16_layers == "auto" else techniques.int16_layers)
     if all(t.dtype is not DType.FLOAT32 for t in graph.tensors.values()) or any(
         t.quant is not None and not t.constant for t in graph.tensors.values()
     ):
@@ -170,24 +230,42 @@ def _check(graph: Graph, techniques: Techniques) -> None:
     check_finite_constants(graph)
 
 
-def _scheme(graph: Graph, distributions: Mapping[str, Distribution], techniques: Techniques) -> Scheme:
+def _check_int16(graph: Graph, names: Sequence[str]) -> None:
+    """Layers named for int16 activations must exist and be able to."""
+    ops = {op.name: op for op in graph.ops}
+    for name in names:
+        if name not in ops:
+            raise UserError(f"there is no layer {name!r}", accepted=", ".join(sorted(ops)))
+        if why := why_float(graph, ops[name], DType.INT16):
+            able = [op.name for op in graph.ops if has_integer_form(graph, op, DType.INT16)]
+            raise UserError(
+                f"{graph.label(ops[name])} cannot have int16 activations",
+                found=why,
+                accepted=", ".join(able) or "no layer of this model",
+            )
+
+
+def _scheme(
+    graph: Graph,
+    distributions: Mapping[str, Distribution],
+    techniques: Techniques,
+    float_ops: Collection[str] = (),
+) -> Scheme:
     observer = OBSERVERS[techniques.observer]
     chosen = techniques.int16_layers
     if chosen == "auto":
-        plain = make_scheme(graph, distributions, observer)
+        plain = make_scheme(graph, distributions, observer, (), float_ops)
         chosen = choose_int16(graph, plain, distributions, techniques.int16_budget)
-    return make_scheme(graph, distributions, observer, chosen)
+    return make_scheme(graph, distributions, observer, chosen, float_ops)
 
 
 def _notes(graph: Graph, scheme: Scheme) -> tuple[str, ...]:
-    """Messages on values without range, layers with channels without weights, and ops kept in float."""
+    """Messages on values without range and layers with channels without weights."""
     notes = [
         f"{name!r} is zero for all calibration data: its range is not known" for name in scheme.zero_values
     ]
     for op in graph.ops:
-        if scheme.precision[op.name] is DType.FLOAT32 and any(is_float(graph, n) for n in op.outputs):
-            notes.append(f"{graph.label(op)} has no integer form and stays in float")
-        elif isinstance(op, Weighted):
+        if isinstance(op, Weighted) and scheme.precision[op.name] is not DType.FLOAT32:
             data = graph[op.weights].data
             assert data is not None
             rows = np.moveaxis(data, op.CHANNEL_AXIS, 0).reshape(data.shape[op.CHANNEL_AXIS], -1)

@@ -79,13 +79,15 @@ def make_scheme(
     distributions: Mapping[str, Distribution],
     observer: Observer,
     int16_ops: Collection[str] = (),
+    float_ops: Collection[str] = (),
 ) -> Scheme:
     """Decide types, groups and ranges.
 
     Graph inputs always cover all that was seen: what is clipped there is lost to every layer.
     int16_ops   names of ops that compute with int16 activations
+    float_ops   names of ops that stay in float, beside those without an integer form
     """
-    precision, native = _precisions(graph, set(int16_ops))
+    precision, native = _precisions(graph, set(int16_ops), set(float_ops))
     groups, fixed = _groups(graph, precision)
     roots = {n: groups.find(n) for n, t in graph.tensors.items() if t.dtype is DType.FLOAT32}
     members: dict[str, list[Range]] = {}
@@ -109,33 +111,54 @@ def _union(ranges: list[Range]) -> Range:
     return min(r[0] for r in ranges), max(r[1] for r in ranges)
 
 
-def _precisions(graph: Graph, int16_ops: set[str]) -> tuple[dict[str, DType], dict[str, DType]]:
+def _precisions(
+    graph: Graph, int16_ops: set[str], float_ops: set[str]
+) -> tuple[dict[str, DType], dict[str, DType]]:
     """By op, and by value. Ops that only move data follow the type of what they move.
 
     Reading and writing a state stays in integers only where all uses of this state can.
     """
     precision: dict[str, DType] = {}
     native: dict[str, DType] = dict.fromkeys(graph.inputs, DType.FLOAT32)
+    wanted = _integer_uses(graph, float_ops)
     for op in graph.ops:
-        chosen = _precision(graph, op, native, int16_ops)
+        chosen = DType.FLOAT32
+        if op.name not in float_ops:
+            chosen = _precision(graph, op, native, int16_ops, wanted)
         precision[op.name] = chosen
         for y in op.outputs:
             native[y] = chosen if is_float(graph, y) else graph[y].dtype
     return precision, native
 
 
-def _precision(graph: Graph, op: Op, native: Mapping[str, DType], int16_ops: set[str]) -> DType:
-    wanted = DType.INT16 if op.name in int16_ops else DType.INT8
-    if not has_integer_form(graph, op, wanted):
-        wanted = DType.INT8
-        if not has_integer_form(graph, op, wanted):
+def _integer_uses(graph: Graph, float_ops: set[str]) -> set[str]:
+    """Values that an op reads as integers, directly or behind ops that only move them."""
+    found: set[str] = set()
+    for op in reversed(graph.ops):
+        if op.name in float_ops or not has_integer_form(graph, op):
+            continue
+        if not alike(op) or isinstance(op, WriteState) or not found.isdisjoint(op.outputs):
+            found.update(op.inputs)
+    return found
+
+
+def _precision(
+    graph: Graph, op: Op, native: Mapping[str, DType], int16_ops: set[str], wanted: set[str]
+) -> DType:
+    chosen = DType.INT16 if op.name in int16_ops else DType.INT8
+    if not has_integer_form(graph, op, chosen):
+        chosen = DType.INT8
+        if not has_integer_form(graph, op, chosen):
             return DType.FLOAT32
     if isinstance(op, ReadState | WriteState):
         return DType.INT8
     if not alike(op):
-        return wanted
+        return chosen
     inputs = [native.get(x, DType.INT8) for x in float_operands(graph, op) if x not in graph.inputs]
     computed = [t for t in inputs if t in (DType.INT8, DType.INT16, DType.FLOAT32)]
+    moves_inputs = set(op.inputs) <= {*graph.inputs, *(n for n in op.inputs if graph[n].constant)}
+    if moves_inputs and wanted and not wanted.intersection(op.outputs):
+        return DType.FLOAT32
     if DType.INT8 in computed or not computed:
         return DType.INT8
     return DType.INT16 if DType.INT16 in computed else DType.FLOAT32

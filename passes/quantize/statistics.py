@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...ir import Graph, Op, initial_state
+from ...ir.ops.softmax import Softmax
 from .data import Sample
 from .kinds import is_float
 from .observers import Distribution
@@ -34,11 +35,24 @@ class Extremes:
         self.high = np.maximum(self.high, flat.max(axis=0, initial=-np.inf))
 
 
+_MASKED = 100.0
+"""Elements so far below the largest of their row are masked: scores that are computed do not range so far."""
+
+_FADED = 12.0
+"""Elements so far below the largest of their row are 0 behind a softmax of 16 bits (e^-12 < 2^-17)."""
+
+
 def collect_extremes(graph: Graph, samples: Sequence[Sample], progress: Progress) -> dict[str, Extremes]:
-    """First pass. Raises UserError where an activation is not finite, naming it."""
+    """First pass. Raises UserError where an activation is not finite, naming it.
+
+    Where a mask goes into a softmax, the range ends where elements make no difference any more.
+    """
     found: dict[str, Extremes] = {}
+    tops = dict.fromkeys(_only_softmax_reads(graph), np.inf)
 
     def see(name: str, x: np.ndarray) -> None:
+        if name in tops:
+            tops[name] = min(tops[name], float(x.max(axis=-1).min()))
         if name not in found:
             channels = x.shape[-1] if x.ndim else 1
             found[name] = Extremes(np.full(channels, np.inf), np.full(channels, -np.inf))
@@ -51,7 +65,25 @@ def collect_extremes(graph: Graph, samples: Sequence[Sample], progress: Progress
                 f"{graph.source or graph.name}: {name!r} becomes NaN or infinite on the calibration data",
                 hint="check the scaling of the inputs",
             )
+    for name, top in tops.items():
+        if found[name].low.min() > top - _MASKED:
+            continue
+        found[name].low = np.maximum(found[name].low, top - _FADED)
+        found[name].high = np.maximum(found[name].high, found[name].low)
     return found
+
+
+def _only_softmax_reads(graph: Graph) -> list[str]:
+    """Computed values that only softmaxes (beta 1, along the last axis) read."""
+    consumers = graph.consumers()
+    return [
+        y
+        for op in graph.ops
+        for y in op.outputs
+        if consumers[y]
+        and y not in graph.outputs
+        and all(isinstance(o, Softmax) and o.axis == -1 and o.beta == 1.0 and not o.log for o in consumers[y])
+    ]
 
 
 def collect_distributions(

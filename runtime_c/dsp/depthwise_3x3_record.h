@@ -47,7 +47,7 @@ typedef struct {
 #else
 
 /* One output, whose window starts in column `odd` of the pair at `in`. */
-static int8_t pl_dw3_one(const int32_t *in, int32_t odd, const pl_dw3_record *r)
+static inline int8_t pl_dw3_one(const int32_t *in, int32_t odd, const pl_dw3_record *r)
 {
     const int8_t *w = r->weights;
     int32_t acc = r->bias;

@@ -1,11 +1,12 @@
 #pragma once
-#include "common_dsp.h"
+#include "depthwise_clamp.h"
 
 /* Depthwise convolution of int8, one output row, any window of at most PL_DWP_TAPS taps: four
  * channels of one output at a time.
  *
- *   y[ox][c] = saturate(requantize(bias[c]
- *       + sum over ky,kx of row[ky][ox*stride_w + kx*dilation_w - pad_left][c] * w[ky][kx][c]))
+ *   y[ox][c] = clamp(requantize(bias[c]
+ *       + sum over ky,kx of row[ky][ox*stride_w + kx*dilation_w - pad_left][c] * w[ky][kx][c]),
+ *       low, high)
  *
  * rows     kernel_h pointers to input rows [in_w][in_c]; rows outside the input point to `pad`
  * y        [out_w][in_c]; must not overlap any row
@@ -19,6 +20,7 @@
 typedef struct {
     int32_t in_w, in_c, out_w;
     int32_t kernel_h, kernel_w, stride_w, dilation_w, pad_left;
+    int32_t low, high;
     int32_t record; /* words of a record */
     const int8_t *pad;
     const int32_t *records;
@@ -128,6 +130,7 @@ static void pl_depthwise_conv2d_s8__dsp(const void *const *rows, int8_t *y,
                                         const pl_depthwise_conv2d_s8__dsp_params *p)
 {
     const int32_t in_c = p->in_c, pairs = (p->kernel_h * p->kernel_w + 1) / 2;
+    int8_t *const row = y;
     for (int32_t ox = 0; ox < p->out_w; ox++, y += in_c) {
         const int8_t *taps[PL_DWP_TAPS + 1];
         pl_dwp_taps(taps, rows, p, ox * p->stride_w - p->pad_left);
@@ -137,4 +140,5 @@ static void pl_depthwise_conv2d_s8__dsp(const void *const *rows, int8_t *y,
             pl_dwp_four(y + c, taps, pairs, c, record);
         }
     }
+    pl_dw_clamp(row, p->out_w * in_c, p->low, p->high);
 }

@@ -32,4 +32,5 @@ static void pl_depthwise_conv2d_s8__dsp_series(const void *const *rows, int8_t *
         }
         pl_dwt_runs(planes, 1, n, p->records + p->record * c, y + c, p);
     }
+    pl_dw_clamp(y, n * in_c, p->low, p->high);
 }

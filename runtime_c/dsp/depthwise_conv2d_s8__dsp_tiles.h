@@ -24,4 +24,5 @@ static void pl_depthwise_conv2d_s8__dsp_tiles(const void *const *rows, int8_t *y
             pl_dwt_runs(planes, n, run, p->records + p->record * c, y + x * in_c + c, p);
         }
     }
+    pl_dw_clamp(y, n * p->out_w * in_c, p->low, p->high);
 }

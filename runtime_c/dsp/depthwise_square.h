@@ -28,4 +28,5 @@ static PL_DSP_INLINE void pl_dwt_square(const void *const *rows, int8_t *y, int3
             tiles(&job);
         }
     }
+    pl_dw_clamp(y, n * p->out_w * in_c, p->low, p->high);
 }

@@ -1,10 +1,11 @@
 #pragma once
+#include "depthwise_clamp.h"
 #include "depthwise_planes.h"
 
 /* Depthwise convolution of int8 by tiles of four outputs of a run, one channel at a time.
  *
- *   y[line][i] = saturate(requantize(bias + sum over l,k of planes[line + l][stride_w * i + k] *
- *   w[l][k]))
+ *   y[line][i] = clamp(requantize(bias + sum over l,k of planes[line + l][stride_w * i + k] *
+ *   w[l][k]), low, high)
  *
  * kernel_w 5 or 7; weights behind those of narrower windows are 0; stride_w is 1 or 2
  * chunk    outputs of a run at most
@@ -18,6 +19,7 @@
 typedef struct {
     int32_t in_w, in_c, out_w, pad_left;
     int32_t kernel_h, kernel_w, stride_h, stride_w, chunk, zero;
+    int32_t low, high;
     int32_t record; /* words of a record */
     const int32_t *records;
 } pl_dwt_params;

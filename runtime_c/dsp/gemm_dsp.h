@@ -88,12 +88,22 @@ enum { PL_GEMM_UNROLL4 = 16, PL_GEMM_UNROLL3 = 8, PL_GEMM_CHANNEL_WORDS = 8 };
     "str r0, [sp]\n\tstr r11, [sp, #4]\n\tldr r1, [sp, #24]\n\tb 2b\n"                             \
     "4:\n\tadd sp, #36\n\tpop {r7}"
 
-#define PL_GEMM4(half, unpack, split, OUT, how)                                                    \
+/* From the arguments, or from the next two channels, to all sums of a block. */
+#define PL_GEMM_SUM4(half, unpack, split)                                                          \
     PL_GEMM_ENTER                                                                                  \
     "2:\n\tldr r0, [sp]\n\t" PL_GEMM_PAIR4(PL_GEMM_MUL, unpack)                                    \
     "ldr r2, [sp, #8]\n\t" PL_SKIP_LONG_TABLE16("r2", half)                                        \
     "3:\n\t.rept 16\n\t" PL_GEMM_PAIR4(PL_GEMM_MLA, unpack) ".endr\n\t"                            \
-    "ldr r2, [sp, #4]\n\tcmp r0, r2\n\tbne 3b\n\t" split                                           \
+    "ldr r2, [sp, #4]\n\tcmp r0, r2\n\tbne 3b\n\t" split
+#define PL_GEMM_SUM3(half, unpack, split)                                                          \
+    PL_GEMM_ENTER "ldr r11, [sp, #4]\n"                                                            \
+    "2:\n\tldr r0, [sp]\n\t" PL_GEMM_PAIR3(PL_GEMM_MUL, unpack)                                    \
+    "ldr r2, [sp, #8]\n\t" PL_SKIP_TABLE("r2", half)                                               \
+    "3:\n\t.rept 8\n\t" PL_GEMM_PAIR3(PL_GEMM_MLA, unpack) ".endr\n\tcmp r0, r11\n\tbne 3b\n\t"    \
+    split
+
+#define PL_GEMM4(half, unpack, split, OUT, how)                                                    \
+    PL_GEMM_SUM4(half, unpack, split)                                                              \
     PL_GEMM_CHANNEL OUT("r4", "lsl #1") OUT("r5", "lsl #1")                                        \
     OUT("r6", "lsl #1") OUT("r7", "lsl #1")                                                        \
     PL_GEMM_CHANNEL OUT("r8", how) OUT("r9", how) OUT("r10", how) OUT("r11", how)                  \
@@ -103,11 +113,7 @@ enum { PL_GEMM_UNROLL4 = 16, PL_GEMM_UNROLL3 = 8, PL_GEMM_CHANNEL_WORDS = 8 };
     "strb r10, [r0, r2, lsl #1]\n\tstrb r11, [r3, r2, lsl #1]\n\t"                                 \
     "strb r8, [r0], #1\n\tstrb r9, [r3]\n\t" PL_GEMM_LEAVE("add r1, r1, r2, lsl #2\n\t")
 #define PL_GEMM3(half, unpack, split, OUT, how)                                                    \
-    PL_GEMM_ENTER "ldr r11, [sp, #4]\n"                                                            \
-    "2:\n\tldr r0, [sp]\n\t" PL_GEMM_PAIR3(PL_GEMM_MUL, unpack)                                    \
-    "ldr r2, [sp, #8]\n\t" PL_SKIP_TABLE("r2", half)                                               \
-    "3:\n\t.rept 8\n\t" PL_GEMM_PAIR3(PL_GEMM_MLA, unpack) ".endr\n\tcmp r0, r11\n\tbne 3b\n\t"    \
-    split                                                                                          \
+    PL_GEMM_SUM3(half, unpack, split)                                                              \
     PL_GEMM_CHANNEL OUT("r4", "lsl #1") OUT("r5", "lsl #1") OUT("r6", "lsl #1")                    \
     PL_GEMM_CHANNEL OUT("r7", how) OUT("r8", how) OUT("r9", how)                                   \
     "ldr r0, [sp, #16]\n\tldr r2, [sp, #20]\n\tadds r3, r0, r2\n\t"                                \

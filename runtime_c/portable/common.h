@@ -97,6 +97,12 @@ static inline int32_t pl_until(int32_t row, int32_t stride, int32_t ahead, int32
     return end < size ? end : size;
 }
 
+/* The same where a row of the next map is `stride` / `up` rows of this one further on. */
+static inline int32_t pl_until_of(int32_t row, int32_t stride, int32_t up, int32_t ahead, int32_t size)
+{
+    return pl_clamp((row * stride + ahead) / up, 0, size);
+}
+
 /* Rows of the next call: `unit`, or what is left of `rows`. */
 static inline int32_t pl_left(int32_t done, int32_t unit, int32_t rows)
 {

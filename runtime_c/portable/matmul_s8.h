@@ -1,49 +1,15 @@
 #pragma once
-#include "matmul.h"
+#include "matmul_s8_loop.h"
 
-/* Product of int8 matrices, or of stacks of them with broadcasting; see pl_matmul_walk.
- *
- *   y[batch][i][j] = clamp(requantize(sum over k of (a[i][k] - zero_a) * (b[k][j] - zero_b)))
- *
- * y must not overlap a or b. No scratch. Bounds: |sum| * 2^max(shift, 0) < 2^30.
- */
-typedef struct {
-    pl_matmul_walk walk;
-    int32_t zero_a, zero_b, multiplier, shift, zero_y;
-} pl_matmul_s8_params;
-
-/* `count` (4 or 1) neighbouring elements of a row of y. */
-static inline void pl_matmul_s8_block(const int8_t *a, const int8_t *b, int8_t *y, int32_t count,
-                                      const pl_matmul_s8_params *p)
+/* A sum requantized as TFLite does. */
+static inline int8_t pl_finish_matmul_s8(int32_t sum, const pl_matmul_s8_params *p)
 {
-    const pl_matmul_walk *w = &p->walk;
-    int32_t acc[4] = {0, 0, 0, 0};
-    for (int32_t k = 0; k < w->depth; k++, a += w->a_step, b += w->b_step) {
-        const int32_t v = *a - p->zero_a;
-        acc[0] += v * (*b - p->zero_b);
-        if (count == 4) {
-            acc[1] += v * (b[w->b_column] - p->zero_b);
-            acc[2] += v * (b[2 * w->b_column] - p->zero_b);
-            acc[3] += v * (b[3 * w->b_column] - p->zero_b);
-        }
-    }
-    for (int32_t j = 0; j < count; j++) {
-        const int32_t q = pl_requantize(acc[j], p->multiplier, p->shift, p->zero_y);
-        y[j] = (int8_t)pl_clamp(q, -128, 127);
-    }
+    const int32_t q = pl_requantize(sum, p->multiplier, p->shift, p->zero_y);
+    return (int8_t)pl_clamp(q, INT8_MIN, INT8_MAX);
 }
 
+/* See the loop for formula, shapes, aliasing and bounds. */
 static void pl_matmul_s8(const int8_t *a, const int8_t *b, int8_t *y, const pl_matmul_s8_params *p)
 {
-    const pl_matmul_walk *w = &p->walk;
-    for (int32_t batch = 0; batch < w->batches; batch++) {
-        int32_t ia, ib;
-        pl_matmul_batch(w, batch, &ia, &ib);
-        for (int32_t i = 0; i < w->rows; i++, ia += w->a_row) {
-            for (int32_t j = 0, count; j < w->columns; j += count, y += count) {
-                count = w->columns - j >= 4 ? 4 : 1;
-                pl_matmul_s8_block(a + ia, b + ib + j * w->b_column, y, count, p);
-            }
-        }
-    }
+    pl_matmul_s8_loop(a, b, y, p, pl_finish_matmul_s8);
 }

@@ -6,19 +6,19 @@
  *   y[c] = saturate(requantize(offset + sum over the map of x[.][.][c]))
  *
  * 1 / number of pixels is part of the multiplier; offset is minus their number times the zero point of x.
- * x     row `row` of the map, [width][channels]
+ * rows  row `row` of the map, [width][channels]
  * sums  [channels], kept by the caller from row 0 to the last
- * y     [channels]; must not overlap x or sums. Scratch: sums.
+ * y     [channels]; must not overlap the row or sums. Scratch: sums.
  * Bounds: |offset + sum| < 2^30 after the left shift of a positive `shift`.
  */
 typedef struct {
     int32_t width, channels, rows, offset, multiplier, shift, zero_y;
 } pl_mean_map_s8_params;
 
-static void pl_mean_map_s8(const int8_t *x, int32_t *sums, int8_t *y, int32_t row,
+static void pl_mean_map_s8(const void *const *rows, int32_t *sums, int8_t *y, int32_t row,
                            const pl_mean_map_s8_params *p)
 {
-    pl_sum_row_s8(x, sums, p->width, p->channels, row);
+    pl_sum_row_s8(rows[0], sums, p->width, p->channels, row);
     for (int32_t c = 0; row == p->rows - 1 && c < p->channels; c++) {
         const int32_t mean = pl_requantize(p->offset + sums[c], p->multiplier, p->shift, p->zero_y);
         y[c] = (int8_t)pl_clamp(mean, INT8_MIN, INT8_MAX);

@@ -3,7 +3,8 @@
 #include "store_s8.h"
 
 /* See the loop for formula, shapes, aliasing and bounds. */
-static void pl_transpose_conv_s8(const int8_t *x, int8_t *y, const pl_transpose_conv_s8_params *p)
+static void pl_transpose_conv_s8(const void *const *rows, int8_t *y, int32_t oy,
+                                 const pl_transpose_conv_s8_params *p)
 {
-    pl_transpose_conv_s8_loop(x, y, p, pl_store_s8);
+    pl_transpose_conv_s8_loop(rows, y, oy, p, pl_store_s8);
 }

@@ -26,6 +26,7 @@ typedef enum {
     PL_UNARY_LOG,
     PL_UNARY_MISH,
     PL_UNARY_NEG,
+    PL_UNARY_POW,
     PL_UNARY_RECIPROCAL,
     PL_UNARY_ROUND,
     PL_UNARY_SELU,
@@ -122,6 +123,8 @@ static PL_INLINE float pl_unary_value_f32(float v, pl_unary function, float alph
         return v * tanhf(pl_softplus_f32(v));
     case PL_UNARY_NEG:
         return -v;
+    case PL_UNARY_POW:
+        return powf(v, alpha);
     case PL_UNARY_RECIPROCAL:
         return 1.0f / v;
     case PL_UNARY_SELU:

@@ -10,9 +10,12 @@ from typing import cast
 
 from ....ir import Op, Tensor
 from ....ir.ops.reshape import Reshape
+from ....ir.ops.resize_bilinear import ResizeBilinear
 from ....ir.ops.resize_nearest import ResizeNearest
+from ....ir.ops.transpose_conv import TransposeConv
 from ..kernel import Call, Kernel, Tensors
 from ..types import Stage
+from .cut_resize import cut_resize
 from .reach import COLUMNS, ROWS, Windowed, is_windowed, reaches, rows_alone, steps, sums_over_the_map
 
 Columns = Mapping[str, tuple[int, int]]
@@ -55,8 +58,12 @@ def strip(op: Op, tensors: Tensors, columns: tuple[int, int]) -> Piece:
         right = max(0, (end - 1) * r.stride - r.before + r.extent - r.size)
         window = replace(op.window, padding=(op.window.padding[0], (left, right)))
         op = replace(op, window=window)
-    elif isinstance(op, ResizeNearest):
-        op = replace(op, size=(op.size[0], end - start))
+    elif isinstance(op, TransposeConv):
+        left = op.window.padding[1][0] + start - cut[op.x][0] * op.window.stride[1]
+        window = replace(op.window, padding=(op.window.padding[0], (left, 0)))
+        op = replace(op, window=window, output_size=(op.output_size[0], end - start))
+    elif isinstance(op, ResizeNearest | ResizeBilinear):
+        op = cut_resize(op, tensors, columns, cut[op.x][0])
     elif isinstance(op, Reshape):
         op = replace(op, shape=shapes[op.y].shape)
     return Piece(op, _overlaid(tensors, shapes), {x: a for x, (a, _) in cut.items()}, True)
@@ -65,14 +72,12 @@ def strip(op: Op, tensors: Tensors, columns: tuple[int, int]) -> Piece:
 def single_rows(op: Op, tensors: Tensors, rows: int = 1) -> Piece:
     """An op that makes each output row from one row of its inputs, on so many rows.
 
-    Requires: the op has reaches along rows with extent 1; one row where it repeats rows.
+    Requires: each row is made from that of the same number.
     """
     found = reaches(op, tensors, ROWS)
     assert found is not None
     shapes = {v: _with(tensors[v], ROWS, rows) for v in (*found, *op.outputs)}
-    if isinstance(op, ResizeNearest):
-        op = replace(op, size=(rows, op.size[1]))
-    elif isinstance(op, Reshape):
+    if isinstance(op, Reshape):
         op = replace(op, shape=shapes[op.y].shape)
     return Piece(op, _overlaid(tensors, shapes), {})
 
@@ -162,7 +167,7 @@ class RowOption:
         if not self.pointers:
             some = single_rows(part.op, part.tensors, self.unit)
             return RowKernel(self.kernel, Piece(some.op, some.tensors, part.starts), self.unit)
-        if self.unit == self.block and not part.cut:
+        if self.unit == self.block and (not part.cut or not is_windowed(part.op)):
             return RowKernel(self.kernel, part, self.unit)
         few = few_rows(part.op, part.tensors, self.unit)
         return RowKernel(self.kernel, Piece(few.op, few.tensors, part.starts, part.cut), self.unit)
@@ -184,8 +189,7 @@ def row_options(kernel: Kernel, op: Op, tensors: Tensors) -> tuple[RowOption, ..
         block = blocks.pop()
         fewer = (u for u in (1, 2, 3, 4) if u < block and _takes(kernel, op, tensors, u))
         return tuple(RowOption(kernel, u, block, True) for u in (*fewer, block))
-    pointwise = all((r.extent, r.stride, r.before) == (1, 1, 0) for r in found.values())
-    if any(loops) or not pointwise:
+    if any(loops) or not all(r.same for r in found.values()):
         return ()
     if is_windowed(op):
         assert isinstance(op, Windowed)
@@ -195,8 +199,7 @@ def row_options(kernel: Kernel, op: Op, tensors: Tensors) -> tuple[RowOption, ..
     if not kernel.accepts(row.op, row.tensors):
         return ()
     height = tensors[op.outputs[0]].shape[ROWS]
-    repeats = any(r.up > 1 for r in found.values())
-    units = [1, *(u for u in range(2, _MOST_ROWS + 1) if height % u == 0 and not repeats)]
+    units = [1, *(u for u in range(2, _MOST_ROWS + 1) if height % u == 0)]
     return tuple(RowOption(kernel, u, u, False) for u in units)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 
@@ -24,13 +25,16 @@ from ....ir.ops.maximum import Maximum
 from ....ir.ops.mean import Mean
 from ....ir.ops.minimum import Minimum
 from ....ir.ops.mul import Mul
+from ....ir.ops.partial_sums import PartialSums
 from ....ir.ops.prelu import PRelu
 from ....ir.ops.quantize import Quantize
 from ....ir.ops.relu import Relu
 from ....ir.ops.reshape import Reshape
+from ....ir.ops.resize_bilinear import ResizeBilinear
 from ....ir.ops.resize_nearest import ResizeNearest
 from ....ir.ops.sub import Sub
 from ....ir.ops.tanh import Tanh
+from ....ir.ops.transpose_conv import TransposeConv
 from ..kernel import Tensors
 
 ROWS, COLUMNS = 1, 2
@@ -41,7 +45,7 @@ Windowed = Conv2D | DepthwiseConv2D | AveragePool2D | MaxPool2D
 _WINDOWED: tuple[type[Op], ...] = (Conv2D, DepthwiseConv2D, AveragePool2D, MaxPool2D)
 _ELEMENTWISE: tuple[type[Op], ...] = (
     *(Add, Sub, Mul, Maximum, Minimum, PRelu),
-    *(Cast, Dequantize, HardSwish, LeakyRelu, Logistic, Lookup, Quantize, Relu, Tanh),
+    *(Cast, Dequantize, HardSwish, LeakyRelu, Logistic, Lookup, PartialSums, Quantize, Relu, Tanh),
 )
 
 
@@ -49,8 +53,9 @@ _ELEMENTWISE: tuple[type[Op], ...] = (
 class Reach:
     """Output index i needs the input's [first(i), end(i)), along one axis.
 
-    first(i) = i * stride // up - before, end(i) = first(i) + extent, both clipped to [0, size]; `up` is
-    more than 1 only where rows are repeated, stride and extent are 1 then.
+    first(i) = (i * stride - before) // up, end(i) = (i * stride - before + extent - 1) // up + 1, both
+    clipped to [0, size]. `up` is more than 1 where outputs lie denser than inputs: windows have 1, so that
+    `before` is their padding and `extent` their extent.
     """
 
     size: int
@@ -59,24 +64,42 @@ class Reach:
     extent: int = 1
     up: int = 1
 
+    @property
+    def ahead(self) -> int:
+        """end(i) = (i * stride + ahead) // up, clipped."""
+        return self.extent - self.before - 1 + self.up
+
+    @property
+    def same(self) -> bool:
+        """Whether each output index needs the input of the same index, and no other."""
+        return (self.stride, self.before, self.extent, self.up) == (1, 0, 1, 1)
+
     def first(self, index: int) -> int:
         """First input index that output `index` needs."""
-        return min(self.size, max(0, index * self.stride // self.up - self.before))
-
-    def mirrored(self, outputs: int) -> Reach:
-        """The same with all indices counted from the end, of `outputs` output indices."""
-        if self.up > 1:
-            return self
-        before = (outputs - 1) * self.stride + self.extent - self.before - self.size
-        return Reach(self.size, self.stride, before, self.extent)
+        return min(self.size, max(0, (index * self.stride - self.before) // self.up))
 
     def firsts(self, indices: np.ndarray) -> np.ndarray:
         """`first` of many."""
-        return np.minimum(np.maximum(indices * self.stride // self.up - self.before, 0), self.size)
+        return np.minimum(np.maximum((indices * self.stride - self.before) // self.up, 0), self.size)
 
     def end(self, index: int) -> int:
         """One behind the last that it needs."""
-        return min(self.size, max(0, index * self.stride // self.up - self.before + self.extent))
+        return min(self.size, max(0, (index * self.stride + self.ahead) // self.up))
+
+    def mirrored(self, outputs: int) -> Reach:
+        """The same with all indices counted from the end, of `outputs` output indices."""
+        before = (outputs - 1) * self.stride + self.extent - self.before - self.size * self.up
+        return Reach(self.size, self.stride, before, self.extent, self.up)
+
+
+def enclosing(size: int, low: np.ndarray, high: np.ndarray, stride: int, up: int) -> Reach:
+    """The narrowest reach of slope stride / up in which output i has the inputs low[i] to high[i]."""
+    common = gcd(stride, up)
+    stride, up = stride // common, up // common
+    line = np.arange(len(low), dtype=np.int64) * stride
+    before = int((line - (low.astype(np.int64) + 1) * up).max()) + 1
+    extent = int((high.astype(np.int64) * up - line).max()) + before + 1
+    return Reach(size, stride, before, extent, up)
 
 
 def sums_over_the_map(op: Op, tensors: Tensors) -> bool:
@@ -112,8 +135,12 @@ def reaches(op: Op, tensors: Tensors, axis: int) -> Mapping[str, Reach] | None:
         if axis == COLUMNS and not rows_alone(op):
             return None
         return {op.x: _window_reach(op, tensors[op.x], axis)}
-    if isinstance(op, ResizeNearest):
-        return _repeated(op, tensors, axis)
+    if isinstance(op, ResizeNearest | ResizeBilinear):
+        return {op.x: _resized(op, tensors, axis)}
+    if isinstance(op, TransposeConv):
+        return {op.x: _gathered(op, tensors[op.x], axis)}
+    if isinstance(op, PartialSums) and not op.window.pointwise:
+        return None
     if isinstance(op, _ELEMENTWISE) or (isinstance(op, Reshape) and shapes[0] == shapes[1]):
         return _elementwise(op, tensors, axis)
     if isinstance(op, Concat) and op.axis in (3, -1):
@@ -136,11 +163,24 @@ def _window_reach(op: Windowed, x: Tensor, axis: int) -> Reach:
     return Reach(x.shape[axis], window.stride[i], window.padding[i][0], window.extent[i])
 
 
-def _repeated(op: ResizeNearest, tensors: Tensors, axis: int) -> dict[str, Reach] | None:
-    size, grown = tensors[op.x].shape[axis], tensors[op.y].shape[axis]
-    if grown % size or not np.array_equal(op.indices(tensors)[axis - 1], np.arange(grown) // (grown // size)):
-        return None
-    return {op.x: Reach(size, up=grown // size)}
+def _resized(op: ResizeNearest | ResizeBilinear, tensors: Tensors, axis: int) -> Reach:
+    size, grown = tensors[op.x].shape[axis], op.size[axis - 1]
+    if isinstance(op, ResizeNearest):
+        low = high = op.indices(tensors)[axis - 1]
+    else:
+        samples = op.samples(tensors)[axis - 1]
+        low, high = samples.lower, samples.upper
+    if op.align_corners and grown > 1:
+        return enclosing(size, low, high, size - 1, grown - 1)
+    return enclosing(size, low, high, size, grown)
+
+
+def _gathered(op: TransposeConv, x: Tensor, axis: int) -> Reach:
+    """Output i is met by input j where j * stride <= i + before < j * stride + extent; the first j is named
+    also where no input meets it, as between windows smaller than the stride."""
+    window, i = op.window, axis - 1
+    stride, over = window.stride[i], max(0, window.extent[i] - window.stride[i])
+    return Reach(x.shape[axis], 1, over - window.padding[i][0], over + 1, stride)
 
 
 def _elementwise(op: Op, tensors: Tensors, axis: int) -> dict[str, Reach] | None:

@@ -7,9 +7,9 @@ a fed stage takes rows from the caller: it gets the next one when no other op ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import lcm
 
 import numpy as np
@@ -64,11 +64,13 @@ class Replay:
     def prefix(self, count: int) -> Replay | None:
         """The replay of the first ops alone; None where those behind them change what they do.
 
-        What is kept of a value that only these ops use does not depend on the others.
+        They do where they make one of the first wait. What is kept of a value that only these ops use does
+        not depend on the others.
         """
-        if self.held:
+        held = frozenset(i for i in self.held if i < count)
+        if any(self.users[self.flows[i].output][-1] >= count for i in held):
             return None
-        return Replay(self.flows[:count], self.times[:count], self.span, frozenset(), self.fed, self._known)
+        return Replay(self.flows[:count], self.times[:count], self.span, held, self.fed, self._known)
 
     @cached_property
     def users(self) -> dict[str, list[int]]:
@@ -136,13 +138,16 @@ class Replay:
         return None if found == _NEVER else found
 
 
-def replay(flows: Sequence[Flow], fed: bool = False) -> Replay | None:
-    """All calls of a stage; None where it would wait for ever."""
-    state = _Run(flows, fed)
+def replay(flows: Sequence[Flow], fed: bool = False, may_wait: frozenset[int] | None = None) -> Replay | None:
+    """All calls of a stage; None where it would wait for ever.
+
+    may_wait   ops that are held where they would run ahead; None: all
+    """
+    state = _Run(flows, fed, may_wait)
     times: list[list[int]] = [[] for _ in flows]
     tick, span = 0, len(flows) + 1
     while state.left:
-        called = list(state.tick())
+        called = state.tick()
         if not called:
             return None
         for i in called:
@@ -153,52 +158,65 @@ def replay(flows: Sequence[Flow], fed: bool = False) -> Replay | None:
 
 
 class _Run:
-    def __init__(self, flows: Sequence[Flow], fed: bool) -> None:
-        self.flows, self._fed = flows, fed
-        self.done = [0] * len(flows)
-        self.left = sum(f.rows > 0 for f in flows)
+    """The state of a stage: calls done of each op, of `_total`, and rows done."""
+
+    def __init__(self, flows: Sequence[Flow], fed: bool, may_wait: frozenset[int] | None) -> None:
+        self._fed = fed
+        self._rows, self._units = [f.rows for f in flows], [f.unit for f in flows]
+        self._total = [-(-f.rows // f.unit) for f in flows]
+        self._calls, self._done = [0] * len(flows), [0] * len(flows)
+        self.left = sum(total > 0 for total in self._total)
         self.held: set[int] = set()
         maker = {f.output: i for i, f in enumerate(flows)}
-        self._needs = [[(maker[x], r) for x, r in f.inputs.items() if x in maker] for f in flows]
-        self._users: list[list[tuple[int, Reach]]] = [[] for _ in flows]
+        self._needs = [
+            [(maker[x], _wanted_rows(r, f.rows, f.unit)) for x, r in f.inputs.items() if x in maker]
+            for f in flows
+        ]
+        self._users: list[list[tuple[int, Sequence[int]]]] = [[] for _ in flows]
         for i, needs in enumerate(self._needs):
-            for m, reach in needs:
-                self._users[m].append((i, reach))
+            for m, wanted in needs:
+                self._users[m].append((i, wanted))
+        self._may_wait = [bool(u) and (may_wait is None or i in may_wait) for i, u in enumerate(self._users)]
 
-    def tick(self) -> Iterator[int]:
+    def tick(self) -> list[int]:
         """Numbers of the ops that are called in this tick."""
-        called = False
-        for i in self._calls(int(self._fed)):
-            called = True
-            yield i
-        if self._fed and not called and self.done[0] < self.flows[0].rows:
-            self.done[0] += 1
-            self.left -= self.done[0] == self.flows[0].rows
-            yield 0
+        first, called, done = int(self._fed), list[int](), self._done
+        for i in range(first, len(done)):  # this loop is most of the time that the search takes
+            call = self._calls[i]
+            if call == self._total[i]:
+                continue
+            for m, wanted in self._needs[i]:
+                if done[m] < wanted[call]:
+                    break
+            else:
+                if self._may_wait[i] and not self._wanted(i, done[i]):
+                    self.held.add(i)
+                    continue
+                self._call(i)
+                called.append(i)
+        if self._fed and not called and self._calls[0] < self._total[0]:
+            self._call(0)
+            called.append(0)
+        return called
 
-    def _calls(self, start: int) -> Iterator[int]:
-        done = self.done
-        for i, flow in enumerate(self.flows[start:], start):
-            first = done[i]
-            if first >= flow.rows:
-                continue
-            end = min(first + flow.unit, flow.rows)
-            if any(done[m] < reach.end(end - 1) for m, reach in self._needs[i]):
-                continue
-            if self._users[i] and not self._wanted(i, first):
-                self.held.add(i)
-                continue
-            done[i] = end
-            self.left -= end == flow.rows
-            yield i
+    def _call(self, i: int) -> None:
+        self._calls[i] += 1
+        self._done[i] = min(self._done[i] + self._units[i], self._rows[i])
+        self.left -= self._calls[i] == self._total[i]
 
     def _wanted(self, i: int, row: int) -> bool:
         """Whether the next call of some user needs that row; all may be done, and rows left over."""
         idle = True
-        for user, reach in self._users[i]:
-            flow, at = self.flows[user], self.done[user]
-            if at < flow.rows:
+        for user, wanted in self._users[i]:
+            at = self._calls[user]
+            if at < self._total[user]:
                 idle = False
-                if row < reach.end(min(at + flow.unit, flow.rows) - 1):
+                if row < wanted[at]:
                     return True
         return idle
+
+
+@lru_cache(maxsize=1024)
+def _wanted_rows(reach: Reach, rows: int, unit: int) -> tuple[int, ...]:
+    """How many rows of an input must be there for each call of an op."""
+    return tuple(reach.end(min(row + unit, rows) - 1) for row in range(0, rows, unit))

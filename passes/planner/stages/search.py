@@ -9,6 +9,10 @@ from .segments import Segment
 
 Way = tuple[Segment, ...]
 
+_LITTLE, _LARGE = 0.002, 0.75
+"""Share of all cycles that a segment may cost more to be smaller, and share of the largest one's bytes from
+which on it is looked at."""
+
 
 def cheapest_ways(count: int, segments: Iterable[Segment]) -> Iterator[Way]:
     """The Pareto front of (most bytes of a segment, cycles), from the fastest way to the smallest.
@@ -24,6 +28,37 @@ def cheapest_ways(count: int, segments: Iterable[Segment]) -> Iterator[Way]:
     while (way := _shortest(count, by_start, limit)) is not None:
         yield way
         limit = max(s.bytes_ for s in way)
+
+
+class Useful:
+    """Keeps those of the segments seen that no other over the same ops beats in bytes and cycles."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], list[Segment]] = defaultdict(list)
+
+    def watch(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """The segments, each looked at as it passes."""
+        for s in segments:
+            same = self._found[s.start, s.end]
+            if not any(o.bytes_ <= s.bytes_ and o.cycles <= s.cycles for o in same):
+                same[:] = [o for o in same if o.bytes_ < s.bytes_ or o.cycles < s.cycles] + [s]
+            yield s
+
+    def leaner(self, way: Way) -> Way:
+        """The way, with less memory where that costs next to nothing, so that fewer bytes between others stay
+        unused."""
+        most = predicted_bytes(way)
+        little = sum(s.cycles for s in way) * _LITTLE
+        return tuple(s if s.bytes_ < most * _LARGE else self._smallest(s, little) for s in way)
+
+    def _smallest(self, segment: Segment, extra: float) -> Segment:
+        """The smallest segment over the same ops that costs at most `extra` cycles more."""
+        same = self._found[segment.start, segment.end]
+        return min((s for s in same if s.cycles <= segment.cycles + extra), key=lambda s: s.bytes_)
+
+    def __iter__(self) -> Iterator[Segment]:
+        for same in self._found.values():
+            yield from same
 
 
 def _useful(segments: Iterable[Segment]) -> dict[int, list[Segment]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ....ir import Graph, Op, Tensor
 from ..types import Stage
 from .pieces import Columns, RowOption
-from .reach import COLUMNS, ROWS, Geometry, steps, sums_over_the_map
+from .reach import ROWS, Geometry, steps, sums_over_the_map
 from .replay import Flow, Kept, Replay
 
 
@@ -29,6 +28,7 @@ class Rows:
     outside: tuple[str, ...]
     kept: Mapping[str, Kept]
     upwards: bool = False
+    _slides: dict[frozenset[str], dict[tuple[str, str], int]] = field(default_factory=dict)
 
     def held(self) -> frozenset[str]:
         """Names of the ops that wait for others."""
@@ -82,9 +82,14 @@ def slides(rows: Rows, graph: Graph, extern: frozenset[str]) -> dict[tuple[str, 
     """(input, output) -> the largest distance at which the output may be written over the input, in bytes;
     upwards (output, input) -> the largest distance at which the input may lie behind the output.
 
-    Only for stages with whole rows: a further strip needs the input again.
+    Only for stages with whole rows: a further strip needs the input again. `graph` is the same in every call.
     """
-    found: dict[tuple[str, str], int] = {}
+    if extern not in rows._slides:
+        rows._slides[extern] = dict(_slid(rows, graph, extern))
+    return rows._slides[extern]
+
+
+def _slid(rows: Rows, graph: Graph, extern: frozenset[str]) -> Iterator[tuple[tuple[str, str], int]]:
     for x in rows.outside:
         if x in extern or x in graph.outputs or graph[x].constant or not _only_by_rows(rows, x):
             continue
@@ -95,59 +100,13 @@ def slides(rows: Rows, graph: Graph, extern: frozenset[str]) -> dict[tuple[str, 
             limit = rows.run.overlap_distance(x, row_bytes(graph[x]), y, y_row)
             limit = graph[x].size_bytes if limit is None else limit
             if rows.upwards:  # as seen from the ends of both
-                found[y, x] = limit + graph[y].size_bytes - graph[x].size_bytes
+                yield (y, x), limit + graph[y].size_bytes - graph[x].size_bytes
             else:
-                found[x, y] = limit
-    return found
+                yield (x, y), limit
 
 
 def _only_by_rows(rows: Rows, x: str) -> bool:
     return all(x in f.inputs for op, f in zip(rows.ops, rows.run.flows, strict=True) if x in op.inputs)
-
-
-def strips_of(rows: Rows, geometry: Geometry, count: int) -> tuple[Columns, ...] | None:
-    """Columns of every value made in the stage for each of `count` strips of its one output.
-
-    Neighbouring strips compute what both need twice. None where the stage cannot be cut so.
-    """
-    graph = geometry.graph
-    if len(rows.escapes) != 1 or len(graph[rows.escapes[0]].shape) != 4:
-        return None
-    if any(f.whole for f in rows.run.flows):
-        return None
-    output = rows.escapes[0]
-    width = graph[output].shape[COLUMNS]
-    if count > width:
-        return None
-    cuts = [width * i // count for i in range(count + 1)]
-    found = []
-    for start, end in pairwise(cuts):
-        columns = _columns(rows, geometry, output, (start, end))
-        if columns is None:
-            return None
-        found.append(columns)
-    return tuple(found)
-
-
-def _columns(rows: Rows, geometry: Geometry, output: str, wanted: tuple[int, int]) -> Columns | None:
-    need: dict[str, tuple[int, int]] = {output: wanted}
-    made = {op.outputs[0] for op in rows.ops}
-    for op in reversed(rows.ops):
-        found = geometry.reaches(op, COLUMNS)
-        if found is None or any(x in made and x not in found for x in op.inputs):
-            return None
-        start, end = need[op.outputs[0]]
-        up = max((reach.up for reach in found.values()), default=1)
-        if start % up or end % up:  # columns that repeat an input's are made together
-            if op.outputs[0] == output:
-                return None
-            start, end = start // up * up, -(-end // up) * up
-            need[op.outputs[0]] = start, end
-        for x, reach in found.items():
-            low, high = reach.first(start), reach.end(end - 1)
-            old = need.get(x, (low, high))
-            need[x] = min(low, old[0]), max(high, old[1])
-    return {v: c for v, c in need.items() if v in made}
 
 
 def stage_of(rows: Rows, strips: tuple[Columns, ...] = ()) -> Stage:
