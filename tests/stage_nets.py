@@ -41,11 +41,14 @@ MOST_ELEMENTS = 2500
 """Maps larger than this are only made smaller."""
 
 
-def random_stage_net(draw: Draw, dtype: DType = DType.INT8, steps: int = 7, resizes: bool = False) -> Graph:
+def random_stage_net(
+    draw: Draw, dtype: DType = DType.INT8, steps: int = 7, resizes: bool = False, columns: int | None = None
+) -> Graph:
     """Branches, residual additions, concatenations, windows of all kinds, on maps of 5 to 17 rows; with
     `resizes`, about every other layer resizes its map or is a transposed convolution."""
     net = Net()
-    shape = (1, draw.integer(7, 17), draw.integer(5, 13), draw.choice([1, 3, 4, 8]))
+    rows, width = draw.integer(7, 17), draw.integer(5, 13)
+    shape = (1, rows, columns or width, draw.choice([1, 3, 4, 8]))
     values = [net.input("x", shape, dtype, QUANTS[dtype])]
     for i in range(steps):
         recent = values[-1] if draw.integer(0, 3) else draw.choice(values)

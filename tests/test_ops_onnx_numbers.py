@@ -86,6 +86,8 @@ def _unary(op: Unary, graph: Graph) -> Node | None:
     if op.function == "clip":
         bounds = {"low": np.float32(op.alpha), "high": np.float32(op.beta)}
         return "Clip", {}, {n: np.asarray(v) for n, v in bounds.items()}
+    if op.function == "pow":
+        return "Pow", {}, {"exponent": np.asarray(np.float32(op.alpha))}
     kind, attributes = UNARY[op.function]
     return kind, attributes(op), {}
 
@@ -234,6 +236,6 @@ def test_the_reference_equals_onnxruntime(kind: type[Op]) -> None:
 
 
 def test_every_function_is_compared() -> None:
-    assert set(unary.FUNCTIONS) == {*UNARY, "clip"}
+    assert set(unary.FUNCTIONS) == {*UNARY, "clip", "pow"}
     assert set(binary.FUNCTIONS) == set(BINARY)
     assert set(reduce.FLOAT) == set(REDUCE)

@@ -67,6 +67,20 @@ def test_random_stages_compute_what_the_reference_does(seed: int) -> None:
         assert not wrong(run(library_of(p, point.plan))), point.plan.stages
 
 
+@pytest.mark.parametrize("board", ["generic-cortex-m4", "generic-cortex-m3", "generic-cortex-m0plus"])
+def test_maps_of_one_column_compute_what_the_reference_does(board: str) -> None:
+    """Some kernels walk such a map as one row, which is not there in stages."""
+    need_host()
+    staged = 0
+    for seed in (500, 501):
+        p = prepared(random_stage_net(RandomDraw(seed), columns=1), board)
+        for way in spread(front_of(p).ways, 2)[1:]:
+            plan = front_of(p).point(way, 0.1).plan
+            staged += len(plan.stages)
+            assert not wrong(run(library_of(p, plan))), plan.stages
+    assert staged
+
+
 @pytest.mark.parametrize("seed", [401, 402, 403])
 def test_networks_fed_by_rows_compute_what_the_reference_does(seed: int) -> None:
     need_host()

@@ -17,11 +17,13 @@ TYPES = [DType.INT8, DType.INT16, DType.FLOAT32]
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=lambda t: t.value)
-@pytest.mark.parametrize("mode", ["arena", "extern"])
+@pytest.mark.parametrize(
+    "options", [{"input_mode": "arena"}, {"input_mode": "extern"}, {"goal": "ram"}], ids=str
+)
 def test_sequences_equal_the_reference_and_tensorflow_lite_micro(
-    dtype: DType, mode: str, tmp_path: Path
+    dtype: DType, options: dict[str, str], tmp_path: Path
 ) -> None:
-    library, folder = library_of(state_net(dtype), tmp_path, input_mode=mode)
+    library, folder = library_of(state_net(dtype), tmp_path, **options)
     samples = list(random_inputs(library.graph, 2 * SEQUENCE + 10))
     result = verify_library(library, folder, samples, "host", sanitize=True)
     assert result.samples == 110 and result.damaged_guards == 0

@@ -20,14 +20,16 @@ FEWEST = 4
 """Channels in a block at least."""
 
 MOST = 12
-"""Rewritten graphs whose fronts are looked at for one limit."""
+EFFORT = 200
+"""Rewritten graphs whose fronts are looked at for one limit: MOST, but no more than EFFORT over the number of
+ops, because fronts of large graphs take seconds each."""
 
 GAIN = 0.01
 """Share of bytes or cycles that a rewriting must save to be worth its calls."""
 
-SLOWER = (1.02, 1.1, 1.3)
-"""Cycles of plans of the graph as it is, over those of the fastest, at whose bytes others are looked for when
-the whole front is asked for."""
+SLOWER = 1.1
+"""When the whole front is asked for, others are looked for at its smallest bytes, and at those of the first plan
+that takes so many times the cycles of the fastest."""
 
 MakeFront = Callable[[Graph, Front], Front]
 """(rewritten graph, front of the graph before one more of its runs was split) -> its front."""
@@ -87,6 +89,7 @@ class Fronts:
     def __init__(self, graph: Graph, plain: Front, make: MakeFront, extern: bool) -> None:
         self._plain, self._make, self._extern = Variant((), plain), make, extern
         self._graph = graph.rewritten(plain.ops)
+        self._most = max(1, min(MOST, EFFORT // max(1, len(graph.ops))))
         self._runs = runs_of(graph)
         self._known: dict[Blocks, Variant] = {(): self._plain}
         self._looked: dict[int, tuple[Variant, ...]] = {}
@@ -107,7 +110,7 @@ class Fronts:
     def _look(self, limit: int) -> list[Variant]:
         found, base = [self._plain], self._plain
         hopeless: set[str] = set()
-        while len(found) < MOST:
+        while len(found) < self._most:
             name = self._promising(base, limit, hopeless)
             if name is None:
                 break
@@ -221,9 +224,9 @@ class Fronts:
 
     def points(self, time_limit_s: float = 1.0) -> Iterator[Point]:
         """The front with exact bytes, from the fastest plan to the smallest; no plan that another beats."""
-        slow = [_cycles(self.ways[0]) * factor for factor in SLOWER]
-        at = (next((way for way in self.ways if _cycles(way) > cycles), None) for cycles in slow)
-        limits = {predicted_bytes(way) for way in at if way is not None}
+        slow = _cycles(self.ways[0]) * SLOWER
+        limits = {predicted_bytes(way) for way in self.ways if _cycles(way) > slow}
+        limits = {max(limits)} if limits else set()
         every = [v for limit in sorted({0, *limits}) for v in self.variants(limit)]
         smallest: float = float("inf")
         for v, way in _joined(list(dict.fromkeys(every))):

@@ -79,7 +79,7 @@ class Options:
     ) -> None:
         self.graph, self._costs = graph, costs
         self._kernels = [k for k in kernels if k.features <= features]
-        shapes = {op.name: graph[op.outputs[0]].shape for op in graph.ops if op.outputs}
+        shapes = {op.name: graph[op.outputs[0]].shape if op.outputs else () for op in graph.ops}
         self._widths = {name: shape[COLUMNS] if len(shape) == 4 else 1 for name, shape in shapes.items()}
         self._usable: dict[str, list[RowOption]] = {}
         self._menus: dict[tuple[str, bool], tuple[Weighed, ...]] = {}

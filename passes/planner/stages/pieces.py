@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
@@ -125,8 +125,9 @@ class RowKernel:
 
     @property
     def accepted(self) -> bool:
-        """Whether the kernel takes the piece: narrow strips are too small for some."""
-        return self.kernel.accepts(self.piece.op, self.piece.tensors)
+        """Whether the kernel takes the piece, by rows: narrow strips are too small for some."""
+        op, tensors = self.piece.op, self.piece.tensors
+        return self.kernel.accepts(op, tensors) and (self.kernel.sums or _by_rows(self._calls, op, tensors))
 
     @property
     def rows(self) -> int:
@@ -181,7 +182,10 @@ def row_options(kernel: Kernel, op: Op, tensors: Tensors) -> tuple[RowOption, ..
     if kernel.sums or sums_over_the_map(op, tensors):
         fits = kernel.sums and sums_over_the_map(op, tensors)
         return (RowOption(kernel, 1, 1, False),) if fits else ()
-    loops = [call.rows for call in kernel.emit(op, tensors)]
+    calls = kernel.emit(op, tensors)
+    if not _by_rows(calls, op, tensors):
+        return ()
+    loops = [call.rows for call in calls]
     if loops and all(loops):
         blocks = {loop.block for loop in loops if loop}
         if len(blocks) != 1:
@@ -201,6 +205,13 @@ def row_options(kernel: Kernel, op: Op, tensors: Tensors) -> tuple[RowOption, ..
     height = tensors[op.outputs[0]].shape[ROWS]
     units = [1, *(u for u in range(2, _MOST_ROWS + 1) if height % u == 0)]
     return tuple(RowOption(kernel, u, u, False) for u in units)
+
+
+def _by_rows(calls: Sequence[Call], op: Op, tensors: Tensors) -> bool:
+    """Whether loops over rows are over those of the op. Kernels that see a map of one column as one row walk
+    it whole."""
+    x, y = tensors[op.inputs[0]].shape, tensors[op.outputs[0]].shape
+    return all((c.rows.height, c.rows.out_rows) == (x[ROWS], y[ROWS]) for c in calls if c.rows)
 
 
 def _takes(kernel: Kernel, op: Op, tensors: Tensors, unit: int) -> bool:
