@@ -28,8 +28,8 @@ GAIN = 0.01
 """Share of bytes or cycles that a rewriting must save to be worth its calls."""
 
 SLOWER = 1.1
-"""When the whole front is asked for, others are looked for at its smallest bytes, and at those of the first plan
-that takes so many times the cycles of the fastest."""
+"""When the whole front is asked for, others are looked for at its smallest bytes, and at those of the first
+plan that takes so many times the cycles of the fastest."""
 
 MakeFront = Callable[[Graph, Front], Front]
 """(rewritten graph, front of the graph before one more of its runs was split) -> its front."""
