@@ -57,35 +57,14 @@ def keras_model(network: Network) -> Any:
 def _built(k: Any, layer: Layer, xs: list[Any]) -> Any:
     """The layer's Keras layers applied to its inputs."""
     layers, x, name = k.layers, xs[0], layer.name
-    if isinstance(layer, Conv):
-        return _normalized(
-            k,
-            layer,
-            layers.Conv2D(
-                layer.filters,
-                layer.kernel,
-                layer.stride,
-                "same",
-                dilation_rate=layer.dilation,
-                use_bias=False,
-                kernel_initializer="he_normal",
-                name=name,
-            )(x),
-        )
-    if isinstance(layer, DepthwiseConv):
-        return _normalized(
-            k,
-            layer,
-            layers.DepthwiseConv2D(
-                layer.kernel,
-                layer.stride,
-                "same",
-                dilation_rate=layer.dilation,
-                use_bias=False,
-                depthwise_initializer="he_normal",
-                name=name,
-            )(x),
-        )
+    if isinstance(layer, Conv | DepthwiseConv):
+        window = (layer.kernel, layer.stride, "same")
+        alike = {"dilation_rate": layer.dilation, "use_bias": False, "name": name}
+        if isinstance(layer, Conv):
+            conv = layers.Conv2D(layer.filters, *window, kernel_initializer="he_normal", **alike)
+        else:
+            conv = layers.DepthwiseConv2D(*window, depthwise_initializer="he_normal", **alike)
+        return _normalized(k, layer, conv(x))
     if isinstance(layer, Dense):
         if layer.batch_norm:
             return _normalized(k, layer, layers.Dense(layer.units, use_bias=False, name=name)(x))

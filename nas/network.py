@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from math import prod
 from typing import Literal
 
@@ -141,6 +142,11 @@ class Network:
                 raise UserError(f"layer {layer.name!r} reads a value that is not there", found=unknown[0])
             shapes[layer.name] = _shape(layer, [shapes[x] for x in sources(layer)])
         return shapes
+
+    @property
+    def digest(self) -> str:
+        """The same for equal networks, in every process."""
+        return sha256(repr(self).encode()).hexdigest()[:20]
 
     @property
     def output(self) -> str:

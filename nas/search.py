@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -64,8 +63,6 @@ def search(
     recipe = replace(recipe or Recipe(), seed=seed)
 
     def score(network: Network, trial: optuna.Trial) -> float:
-        digest = _digest(network)
-
         def go_on(epoch: int, accuracy: float) -> bool:
             if len(study.objectives) > 1:
                 return True
@@ -74,9 +71,9 @@ def search(
                 raise optuna.TrialPruned
             return True
 
-        checkpoint = out / "unfinished" / digest
+        checkpoint = out / "unfinished" / network.digest
         trained = train(network, data, recipe, go_on=go_on, checkpoint=checkpoint)
-        save(out / "candidates" / f"{digest}.npz", trained.values)
+        save(out / "candidates" / f"{network.digest}.npz", trained.values)
         return trained.accuracy
 
     study.run(score, trials, seen)
@@ -94,20 +91,23 @@ def _deployed(space: Space, best: Found, data: Data, limits: Limits, out: Path, 
     """Train the best candidate at length and put it on the board."""
     network, target = space.network(best.picks), out / "best"
     trained = train(network, data, recipe, checkpoint=out / "unfinished" / "best")
-    few = restore(out / "candidates" / f"{_digest(network)}.npz", network)
+    few = restore(out / "candidates" / f"{network.digest}.npz", network)
     values = trained.values if trained.accuracy >= best.accuracy or few is None else few
     deployed = deploy(network, values, data, limits, target)
     describe(target, network, best.picks, recipe)
     return deployed
 
 
-def _digest(network: Network) -> str:
-    return hashlib.sha256(repr(network).encode()).hexdigest()[:20]
-
-
 def _make_folder(out: Path) -> None:
     """The study's folder; one that holds something else is left alone."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "study.db").exists())):
+    marks = (
+        "study.db",
+        "candidates",
+        "unfinished",
+    )  # the first is missing where there is a storage elsewhere
+    if out.exists() and (
+        not out.is_dir() or (any(out.iterdir()) and not any((out / m).exists() for m in marks))
+    ):
         raise UserError(f"{out}: is there already, and no study", hint="another folder")
     try:
         out.mkdir(parents=True, exist_ok=True)

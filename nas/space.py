@@ -75,15 +75,6 @@ class Space(ABC):
         """The last option of every choice."""
         return {c.name: c.options[-1] for c in self.choices()}
 
-    def mutated(self, picks: Picks, rng: np.random.Generator, share: float = 0.1) -> dict[str, Value]:
-        """`picks` with each choice redrawn with probability `share`, at least one in any case."""
-        drawn = self.random(rng)
-        open_choices = [c.name for c in self.choices() if len(c.options) > 1]
-        changed = {n for n in open_choices if rng.random() < share}
-        if not changed and open_choices:
-            changed = {open_choices[int(rng.integers(len(open_choices)))]}
-        return {n: drawn[n] if n in changed else picks[n] for n in picks}
-
     def restricted(self, kept: Mapping[str, tuple[Value, ...]]) -> Space:
         """The space with fewer options. Raises UserError for options that are not there."""
         known = {c.name: c.options for c in self.choices()}
@@ -95,15 +86,3 @@ class Space(ABC):
                     accepted=", ".join(map(str, known.get(name, known))),
                 )
         return replace(self, kept={**self.kept, **kept})
-
-
-def checked(space: Space, picks: Picks) -> dict[str, Value]:
-    """`picks` in the space's order. Raises UserError when they are not of this space."""
-    choices = space.choices()
-    wrong = [c.name for c in choices if picks.get(c.name) not in c.options]
-    if wrong or len(picks) != len(choices):
-        extra = [n for n in picks if n not in {c.name for c in choices}]
-        raise UserError(
-            "the picks are not of this space", found=", ".join([*wrong, *extra]), accepted="one option each"
-        )
-    return {c.name: picks[c.name] for c in choices}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -34,7 +33,7 @@ _RETRIES = 3
 
 @dataclass(frozen=True)
 class Found:
-    """A candidate that was trained. cost is what the compiler said of it; number that of its trial."""
+    """A candidate that was trained, with what the compiler said of it; number: that of its trial."""
 
     number: int
     picks: dict[str, Any]
@@ -163,15 +162,14 @@ class Study:
         }
         network = self.space.network(picks)
         cost = self.compiler.cost(network)
-        digest = hashlib.sha256(repr(network).encode()).hexdigest()
         for what, over in asdict(cost.excess).items():
             trial.set_constraint(what, over)
         for key in ("arena_bytes", "flash_bytes", "cycles", "macs", "parameters"):
             trial.set_user_attr(key, getattr(cost, key))
-        trial.set_user_attr("network", digest)
+        trial.set_user_attr("network", network.digest)
         if not cost.fits:
             return self._values(0.0, cost)
-        accuracy = self._known(digest)
+        accuracy = self._known(network.digest)
         if accuracy is None:
             accuracy = score(network, trial)
             trial.set_user_attr("trained", True)
